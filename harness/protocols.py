@@ -1,0 +1,37 @@
+"""What other rooms implement so that the harness can use them: makers, worlds, extractors, stopwatches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.types import Arm, Case, Made
+
+
+class Maker(Protocol):
+    """Makes the videos of one family of arms (``decoding``). Registered as kind ``maker``; built once per run.
+
+    The registered target is a factory ``f(device: str, threads: int) -> Maker``.
+    """
+
+    def check(self, arm: Arm, case: Case) -> None:
+        """Raise :class:`harness.errors.DiptychError` if this arm cannot run this case; cheap, before any trial."""
+
+    def make(self, arm: Arm, case: Case, seed: int, repeats: int) -> Made:
+        """Make the video of ``arm`` for ``case``; identical arguments give identical tokens and frames."""
+
+    def context(self) -> dict[str, Any]:
+        """Facts that can change the numbers: weights' hashes, precision, sampling."""
+
+
+class Extractor(Protocol):
+    """Turns a clip into one feature row. Registered as kind ``extractor``; factory ``f(device) -> Extractor``."""
+
+    def __call__(self, video: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Map uint8 ``[frames, height, width, 3]`` to float64 ``[dimensions]``."""
+
+
+Reporter = Callable[[str], None]

@@ -1,0 +1,280 @@
+"""The nouns of a trial: arm, case, scale, suite, metric, estimate, finding.
+
+Everything here is data: frozen, free of torch, and readable as JSON. ``design.md`` calls a matched unit a *block*: one
+case × repetition that every arm runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Direction = Literal["higher", "lower"]
+Verdict = Literal["improved", "regressed", "within noise", "inconclusive"]
+ConclusionWord = Literal[
+    "faster at comparable quality",
+    "faster but worse",
+    "faster, quality inconclusive",
+    "not faster",
+    "speed only",
+]
+Value = bool | int | float | str | None
+
+
+class Data(BaseModel):
+    """Base of everything that is written to or read from a file: frozen, and refuses keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+
+class Arm(Data):
+    """One way of making the video.
+
+    Attributes:
+        name: Unique in its suite, such as ``"diagonal-k2"``.
+        summary: One line for a reader.
+        maker: Registered maker that runs it, such as ``"decoding"``.
+        params: What the maker is told, such as ``{"schedule": "diagonal", "k": 2}``.
+        seed_shift: Added to the block's seed; 0 everywhere but in the ``null`` suite's shifted arm.
+    """
+
+    name: str
+    summary: str = ""
+    maker: str
+    params: dict[str, Value] = Field(default_factory=dict)
+    seed_shift: int = 0
+
+
+class Case(Data):
+    """One thing to make, the same for every arm.
+
+    Attributes:
+        name: Unique in its suite, such as ``"crafter-9x9/test/0007"``; also the cluster of the statistics.
+        group: The stratum whose cases are analysed together, such as ``"crafter-9x9"``.
+        model: Registered model name.
+        params: What the maker is told: world, split, clip index, prompt frames, frames, sampling.
+        speed_only: True for random weights: no quality can be claimed.
+    """
+
+    name: str
+    group: str
+    model: str
+    params: dict[str, Value] = Field(default_factory=dict)
+    speed_only: bool = False
+
+
+class Scale(Data):
+    """How much of a suite to run.
+
+    Attributes:
+        name: ``"smoke"``, ``"small"`` or ``"full"``.
+        cases: The cases, in order.
+        repetitions: Blocks per case.
+        warmups: Unmeasured calls per arm and group before the first trial, on the measured shapes.
+        repeats: Timed calls inside one trial; the trial's value is their median.
+    """
+
+    name: str
+    cases: tuple[Case, ...]
+    repetitions: int = 1
+    warmups: int = 1
+    repeats: int = 1
+
+
+class Threshold(Data):
+    """The size of a change that matters for one metric, fixed before measuring.
+
+    Attributes:
+        metric: Metric name.
+        tau: For ratios a fraction of change (0.05 is 5 %), for differences in the metric's own unit.
+        why: Where the number comes from.
+    """
+
+    metric: str
+    tau: float
+    why: str = ""
+
+
+class Suite(Data):
+    """A question: arms × cases, a baseline arm, metrics, thresholds.
+
+    Attributes:
+        name: Such as ``"decoding"``.
+        version: Raised whenever arms, cases or metrics change their meaning.
+        question: One sentence.
+        arms: All arms; the baseline is one of them.
+        baseline: Name of the baseline arm.
+        scales: By name.
+        metrics: Names of the metrics to record.
+        primary_speed: The metric that decides *faster*.
+        primary_quality: The metric that decides *worse*.
+        margin: Non-inferiority margin of the primary quality metric, in its own unit (positive).
+        margin_why: Its justification.
+        thresholds: Verdict thresholds of the other metrics.
+        negative_control: Arm that must be judged *regressed* in quality, or None.
+        placebo: True for A/A suites, which must never say improved or regressed.
+    """
+
+    name: str
+    version: int
+    question: str
+    arms: tuple[Arm, ...]
+    baseline: str
+    scales: dict[str, Scale]
+    metrics: tuple[str, ...]
+    primary_speed: str
+    primary_quality: str
+    margin: float
+    margin_why: str
+    thresholds: tuple[Threshold, ...] = ()
+    negative_control: str | None = None
+    placebo: bool = False
+
+    def arm(self, name: str) -> Arm:
+        """Return the arm called ``name`` (KeyError if there is none)."""
+        return {a.name: a for a in self.arms}[name]
+
+
+class Estimate(Data):
+    """A number with its uncertainty.
+
+    Attributes:
+        value: Point estimate, or None with a ``reason``.
+        low: Lower end of the interval, or None.
+        high: Upper end, or None.
+        level: Coverage asked for, such as 0.95; simultaneous over the family where ``method`` says so.
+        method: How the interval was made, such as ``"paired log-ratio, studentised t over cases, max-t family of 5"``.
+        n: Number of blocks used.
+        clusters: Number of cases they come from.
+        unit: Unit of value, low and high (``"ratio"`` for ratios).
+        direction: Which way is better.
+        resamples: Number of resamples, where the method resamples.
+        seed: Seed of the resampling.
+        reason: Why value or interval is absent.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    level: float = 0.95
+    method: str = ""
+    n: int = 0
+    clusters: int = 0
+    unit: str = ""
+    direction: Direction = "higher"
+    resamples: int | None = None
+    seed: int | None = None
+    reason: str | None = None
+
+
+class Finding(Data):
+    """One metric of one arm against the baseline, in one group of cases.
+
+    Attributes:
+        metric: Metric name.
+        group: Stratum of cases.
+        arm: The arm judged.
+        baseline: What it is judged against.
+        estimate: Ratio (rates, times, memory) or difference (quality).
+        verdict: Interval against threshold.
+        threshold: The τ that was used.
+        primary: True if it belongs to the declared family; others are exploratory and never gate.
+        arm_value: Mean (geometric for rates) of the arm itself, in the metric's unit.
+        baseline_value: The same of the baseline.
+        correlation: Correlation of the two arms over blocks, or None.
+    """
+
+    metric: str
+    group: str
+    arm: str
+    baseline: str
+    estimate: Estimate
+    verdict: Verdict
+    threshold: float | None = None
+    primary: bool = False
+    arm_value: float | None = None
+    baseline_value: float | None = None
+    unit: str = ""
+    correlation: float | None = None
+
+
+class Conclusion(Data):
+    """What an arm bought and what it cost, in one group of cases.
+
+    Attributes:
+        arm: The arm.
+        group: Stratum of cases.
+        word: One of the fixed conclusions.
+        sentence: The same with its numbers and intervals.
+    """
+
+    arm: str
+    group: str
+    word: ConclusionWord
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How one number is read off what an arm made.
+
+    Attributes:
+        name: Such as ``"frames_per_second"`` or ``"frechet[tokenizer-crafter]"``.
+        summary: One line.
+        unit: Unit of a trial's value.
+        direction: Which way is better.
+        scale: ``"ratio"`` analyses log-ratios of pairs, ``"difference"`` differences, ``"set"`` one number per set of
+            clips (then ``compute`` returns None and ``feature_space`` names the extractor).
+        compute: From a :class:`Made` to the trial's value; None where it does not apply.
+        minimum_n: Fewest blocks for a verdict.
+        quality: True if it is a matter of quality (absent for random weights).
+        feature_space: For set metrics, the registered extractor.
+        distance: For set metrics, ``f(generated, reference) -> float`` on float64 feature rows.
+    """
+
+    name: str
+    summary: str
+    unit: str
+    direction: Direction
+    scale: Literal["ratio", "difference", "set"]
+    compute: Callable[[Made], float | None]
+    minimum_n: int = 6
+    quality: bool = False
+    feature_space: str | None = None
+    distance: Callable[[Any, Any], float] | None = None
+
+
+@dataclass
+class Made:
+    """What a maker returns for one arm of one block.
+
+    Attributes:
+        video: Generated frames, uint8 ``[frames, height, width, 3]``.
+        reference: True continuation, same shape, or None.
+        prompt: Prompt frames, uint8 ``[prompt frames, height, width, 3]``, or None.
+        seconds: Duration of each timed repeat of the generation, in seconds.
+        first_call_seconds: Duration of the very first call on these shapes (compile, capture), or None.
+        prefill_seconds: Median duration of the prompt's pass, or None.
+        peak_memory_bytes: Peak of the measured call, or None; by the process on CPU, by the allocator on CUDA.
+        counts: Exact counts: ``frames``, ``tokens``, ``passes``.
+        values: Metrics that only the maker can compute, by metric name (``token_accuracy``).
+        hashes: SHA-256 of ``prompt``, ``noise``, ``weights``, ``tokens``: equal across arms where they must be.
+        info: Anything else worth keeping (JSON).
+        tokens: Generated tokens, int ``[frames, rows * columns]``, or None.
+    """
+
+    video: Any
+    reference: Any
+    prompt: Any
+    seconds: list[float]
+    first_call_seconds: float | None
+    prefill_seconds: float | None
+    peak_memory_bytes: int | None
+    counts: dict[str, int]
+    values: dict[str, float]
+    hashes: dict[str, str]
+    info: dict[str, Any] = field(default_factory=dict)
+    tokens: Any = None

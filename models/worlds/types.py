@@ -1,0 +1,82 @@
+"""What a world is: seeded, action-conditioned clips with their ground truth (no torch, no simulator)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.types import Data
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+class WorldSpec(Data):
+    """Everything that decides a world's bytes, declared in one place.
+
+    Attributes:
+        name: Registered name, such as ``"crafter-9x9"``.
+        summary: One line.
+        version: Raised when the same seed gives other bytes.
+        rows: Tile rows of a frame; one token per tile.
+        columns: Tile columns.
+        tile_pixels: Side of a tile in pixels.
+        map_rows: Rows of the map view; the rest shows the inventory.
+        clip_frames: Frames of one clip.
+        actions: Names of the actions, in the order of their ids.
+    """
+
+    name: str
+    summary: str
+    version: int
+    rows: int
+    columns: int
+    tile_pixels: int
+    map_rows: int
+    clip_frames: int
+    actions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Consecutive frames of one episode.
+
+    Attributes:
+        frames: uint8 ``[T, height, width, 3]``.
+        actions: int64 ``[T]``; ``actions[t]`` leads from frame t to frame t + 1.
+        semantic: uint8 ``[T, map_rows, columns]``, material or creature id of every visible map tile.
+        inventory: uint8 ``[T, items]``.
+        daylight: float32 ``[T]`` in [0, 1].
+        episode_seed: Seed of the episode.
+        start: Index of the first frame inside the episode.
+    """
+
+    frames: NDArray[np.uint8]
+    actions: NDArray[np.int64]
+    semantic: NDArray[np.uint8]
+    inventory: NDArray[np.uint8]
+    daylight: NDArray[np.float32]
+    episode_seed: int
+    start: int
+
+
+class World(Protocol):
+    """A source of clips, registered as kind ``world``."""
+
+    spec: WorldSpec
+
+    def clips(
+        self, split: Split, count: int, *, processes: int = 1, progress: Callable[[int, int], None] | None = None
+    ) -> list[Clip]:
+        """Return the first ``count`` clips of ``split``; clip i is the same bytes whatever ``count`` or ``processes``.
+
+        Args:
+            split: Episodes of the three splits are disjoint by construction.
+            count: Number of clips, ≥ 1.
+            processes: Worker processes for clips that the cache lacks.
+            progress: Called with (done, total).
+        """
