@@ -1,0 +1,196 @@
+"""What a run leaves on disk: blocks, plan, manifest, trial records. Data only; this file is the format's documentation.
+
+``manifest.json`` holds one :class:`Manifest`; every line of ``trials.jsonl`` one :class:`TrialRecord`. Facts are split
+in *case* (what was asked: suite, scale, arms, plan), *context* (what can change a number) and *info* (what cannot).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from harness.types import Data, Suite
+
+SCHEMA_VERSION = 1
+Status = Literal["finished", "failed"]
+
+
+class BlockKey(Data):
+    """The matched unit: one case × repetition that every arm runs.
+
+    Attributes:
+        group: Stratum of the case.
+        case: Case name; the cluster of the statistics.
+        repetition: Repetition inside the case, from 0.
+    """
+
+    group: str
+    case: str
+    repetition: int = Field(ge=0)
+
+
+class PlannedTrial(Data):
+    """One arm of one block, before it is run.
+
+    Attributes:
+        index: Position in the plan, from 0; the identity of the trial inside its run.
+        block: The block.
+        arm: Arm name.
+        seed: Seed of the block plus the arm's ``seed_shift`` (0 everywhere but in the ``null`` suite), in [0, 2**63).
+    """
+
+    index: int = Field(ge=0)
+    block: BlockKey
+    arm: str
+    seed: int = Field(ge=0)
+
+
+class Plan(Data):
+    """Every trial of a run, in the order in which they are run.
+
+    Attributes:
+        suite: Suite name.
+        version: Suite version.
+        scale: Scale name.
+        seed: The run's seed (``--seed``).
+        order_seed: Seed of the order of arms, derived from ``seed``.
+        trials: The trials; ``trials[i].index == i``, the arms of a block next to each other.
+    """
+
+    suite: str
+    version: int
+    scale: str
+    seed: int
+    order_seed: int
+    trials: tuple[PlannedTrial, ...]
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """Names of the arms that are run, sorted."""
+        return tuple(sorted({t.arm for t in self.trials}))
+
+    @property
+    def blocks(self) -> tuple[BlockKey, ...]:
+        """The blocks, in order."""
+        seen: dict[tuple[str, str, int], BlockKey] = {}
+        for trial in self.trials:
+            key = trial.block
+            seen.setdefault((key.group, key.case, key.repetition), key)
+        return tuple(seen.values())
+
+
+class FeatureRows(Data):
+    """One clip's row in a feature space, and its reference's.
+
+    Attributes:
+        generated: Features of what the arm made, ``[dimensions]``.
+        reference: Features of the true continuation, same length; empty where there is none.
+    """
+
+    generated: list[float]
+    reference: list[float] = Field(default_factory=list)
+
+
+class Sample(Data):
+    """Kept videos of a trial, by content: SHA-256 names of files in ``samples/`` (without ``.mkv``), or None.
+
+    Attributes:
+        generated: What the arm made.
+        reference: The true continuation.
+        prompt: The prompt frames.
+    """
+
+    generated: str | None = None
+    reference: str | None = None
+    prompt: str | None = None
+
+
+class TrialError(Data):
+    """Why a trial failed.
+
+    Attributes:
+        type: Class of the exception, ``"HashMismatch"`` or ``"NotFinite"``.
+        message: One line for a reader.
+        traceback: Full text, or None where the message says it all.
+    """
+
+    type: str
+    message: str
+    traceback: str | None = None
+
+
+class TrialRecord(Data):
+    """One arm of one block, finished or failed: one line of ``trials.jsonl``.
+
+    Attributes:
+        schema_version: Version of this format.
+        index: The planned trial's index.
+        block: Its block.
+        arm: Its arm.
+        seed: Its seed.
+        status: ``"finished"`` or ``"failed"``.
+        started_at: ISO 8601, UTC.
+        values: Metric name → value; None where the metric does not apply to this trial.
+        seconds: Duration of each timed repeat, in seconds.
+        first_call_seconds: Duration of the first call on these shapes, or None.
+        prefill_seconds: Median duration of the prompt's pass, or None.
+        peak_memory_bytes: Peak of the measured call, or None.
+        counts: ``frames``, ``tokens``, ``passes``.
+        hashes: SHA-256 of ``prompt``, ``noise``, ``weights``, ``tokens``.
+        features: Extractor name → feature rows.
+        sample: Kept videos, or None.
+        error: Why it failed; None for finished trials.
+        flags: Such as ``"load"`` (other processes took CPU time); flagged trials are kept.
+        info: Anything else worth keeping.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    index: int = Field(ge=0)
+    block: BlockKey
+    arm: str
+    seed: int
+    status: Status
+    started_at: str
+    values: dict[str, float | None] = Field(default_factory=dict)
+    seconds: list[float] = Field(default_factory=list)
+    first_call_seconds: float | None = None
+    prefill_seconds: float | None = None
+    peak_memory_bytes: int | None = None
+    counts: dict[str, int] = Field(default_factory=dict)
+    hashes: dict[str, str] = Field(default_factory=dict)
+    features: dict[str, FeatureRows] = Field(default_factory=dict)
+    sample: Sample | None = None
+    error: TrialError | None = None
+    flags: list[str] = Field(default_factory=list)
+    info: dict[str, Any] = Field(default_factory=dict)
+
+
+class Manifest(Data):
+    """What was asked of a run, by which code, where: ``manifest.json``.
+
+    Attributes:
+        schema_version: Version of this format.
+        run_id: Unique name of the run, also its folder's.
+        suite: The whole declaration, so that a run outlives a change of its suite.
+        plan: Every trial.
+        device: Such as ``"cpu"`` or ``"cuda:0"``.
+        threads: Threads that computation was pinned to.
+        created_at: ISO 8601, UTC.
+        argv: The command line.
+        context: Facts that can change a number.
+        info: Facts that cannot: commit, packages, settings of the run that are not asked of the suite.
+        comparability_key: SHA-256 of case and context; runs with equal keys may be compared.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    suite: Suite
+    plan: Plan
+    device: str
+    threads: int
+    created_at: str
+    argv: list[str] = Field(default_factory=list)
+    context: dict[str, Any] = Field(default_factory=dict)
+    info: dict[str, Any] = Field(default_factory=dict)
+    comparability_key: str
