@@ -1,0 +1,59 @@
+"""A schedule in the words and numbers of ``diptych schedule`` (no torch)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from models.decoding.grid import Grid
+from models.decoding.schedule import get_schedule
+from models.decoding.tables import compile_schedule
+
+
+def describe_schedule(
+    name: str,
+    frames: int,
+    rows: int,
+    columns: int,
+    k: int = 1,
+    actions: int = 0,
+    prompt_frames: int = 1,
+) -> dict[str, Any]:
+    """Return counts and steps of a schedule on a grid.
+
+    Args:
+        name: Registered schedule.
+        frames: Generated frames.
+        rows: Token rows of a frame.
+        columns: Token columns of a frame.
+        k: Row delay in tokens.
+        actions: Action tokens per frame.
+        prompt_frames: Given frames.
+
+    Returns:
+        ``name, frames, rows, columns, k, k_effective, tokens, passes, max_width, max_inputs,
+        action_lookahead_passes, steps``; ``steps[p]`` lists ``[frame, row, column]`` predicted in pass p.
+
+    Raises:
+        UsageError: Unknown schedule, or a size that is not possible.
+    """
+    grid = Grid(frames=frames, rows=rows, columns=columns, actions=actions, prompt_frames=prompt_frames)
+    tables = compile_schedule(grid, get_schedule(name), k)
+    steps: list[list[list[int]]] = [[] for _ in range(tables.passes)]
+    for token, pass_ in enumerate(tables.order.tolist()):
+        frame, inside = divmod(token, grid.frame_tokens)
+        steps[pass_].append([frame, *divmod(inside, columns)])
+    return {
+        "name": name,
+        "frames": frames,
+        "rows": rows,
+        "columns": columns,
+        "k": k,
+        "k_effective": tables.k_effective,
+        "actions": actions,
+        "tokens": grid.tokens,
+        "passes": tables.passes,
+        "max_width": tables.max_width,
+        "max_inputs": tables.max_inputs,
+        "action_lookahead_passes": tables.action_lookahead_passes,
+        "steps": steps,
+    }

@@ -1,0 +1,21 @@
+"""Diagonal decoding inside a frame (DiagD, arXiv 2503.14070, spatial)."""
+
+from __future__ import annotations
+
+import numpy as np
+from models.decoding.grid import Grid
+from models.decoding.schedule import Schedule, raster
+from numpy.typing import NDArray
+
+from harness.registry import register
+
+
+def order(grid: Grid, k: int) -> NDArray[np.int64]:
+    """Row r starts when the row above holds k tokens; a frame starts when the one before is complete."""
+    frame, row, column = raster(grid)
+    return frame * (grid.columns + k * (grid.rows - 1)) + k * row + column
+
+
+DIAGONAL = register("schedule", "diagonal")(
+    Schedule("diagonal", "rows of one frame overlap: row r+1 starts once row r holds k tokens (DiagD, spatial)", order)
+)

@@ -1,0 +1,21 @@
+"""Next-token prediction: one token a pass, in raster order."""
+
+from __future__ import annotations
+
+import numpy as np
+from models.decoding.grid import Grid
+from models.decoding.schedule import Schedule
+from numpy.typing import NDArray
+
+from harness.registry import register
+
+
+def order(grid: Grid, k: int) -> NDArray[np.int64]:
+    """Token i is predicted in pass i; ``k`` changes nothing."""
+    del k
+    return np.arange(grid.tokens, dtype=np.int64)
+
+
+SEQUENTIAL = register("schedule", "sequential")(
+    Schedule("sequential", "one token a pass, in raster order (next-token prediction)", order, takes_k=False)
+)
