@@ -1,0 +1,131 @@
+"""Diptych: make the same video twice, one thing changed, and say with an interval what the change bought and cost.
+
+The verbs of the command line as functions, and the types they return. Names are imported when they are first used, so
+``import harness`` stays cheap and needs neither torch nor pandas.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from harness import torchvision_cpu
+
+if TYPE_CHECKING:
+    from harness.analyse import Analysis, Comparison
+    from harness.cli.checks import Check, check_machine
+    from harness.cli.listing import Item, Listing, list_items
+    from harness.cli.training import train_tokenizer, train_video_transformer
+    from harness.cli.verbs import (
+        PlanFacts,
+        RunFacts,
+        compare_runs,
+        describe_schedule,
+        get_suite,
+        plan_suite,
+        resume_run,
+        run_suite,
+        show_run,
+        write_report,
+    )
+    from harness.errors import DiptychError, UsageError
+    from harness.registry import REGISTRY, register
+    from harness.store.records import BlockKey, Manifest, Plan, TrialRecord
+    from harness.store.run_store import RunStore
+    from harness.types import Arm, Case, Conclusion, Estimate, Finding, Made, Metric, Scale, Suite, Threshold
+
+__version__ = "0.1.0.dev0"
+
+_HOMES = {
+    "harness.analyse": ("Analysis", "Comparison"),
+    "harness.cli.checks": ("Check", "check_machine"),
+    "harness.cli.listing": ("Item", "Listing", "list_items"),
+    "harness.cli.training": ("train_tokenizer", "train_video_transformer"),
+    "harness.cli.verbs": (
+        "PlanFacts",
+        "RunFacts",
+        "compare_runs",
+        "describe_schedule",
+        "get_suite",
+        "plan_suite",
+        "resume_run",
+        "run_suite",
+        "show_run",
+        "write_report",
+    ),
+    "harness.errors": ("DiptychError", "UsageError"),
+    "harness.registry": ("REGISTRY", "register"),
+    "harness.store.records": ("BlockKey", "Manifest", "Plan", "TrialRecord"),
+    "harness.store.run_store": ("RunStore",),
+    "harness.types": (
+        "Arm",
+        "Case",
+        "Conclusion",
+        "Estimate",
+        "Finding",
+        "Made",
+        "Metric",
+        "Scale",
+        "Suite",
+        "Threshold",
+    ),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "REGISTRY",
+    "Analysis",
+    "Arm",
+    "BlockKey",
+    "Case",
+    "Check",
+    "Comparison",
+    "Conclusion",
+    "DiptychError",
+    "Estimate",
+    "Finding",
+    "Item",
+    "Listing",
+    "Made",
+    "Manifest",
+    "Metric",
+    "Plan",
+    "PlanFacts",
+    "RunFacts",
+    "RunStore",
+    "Scale",
+    "Suite",
+    "Threshold",
+    "TrialRecord",
+    "UsageError",
+    "__version__",
+    "check_machine",
+    "compare_runs",
+    "describe_schedule",
+    "get_suite",
+    "list_items",
+    "plan_suite",
+    "register",
+    "resume_run",
+    "run_suite",
+    "show_run",
+    "train_tokenizer",
+    "train_video_transformer",
+    "write_report",
+]
+
+torchvision_cpu.install()
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home on first use."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'harness' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Public names, imported or not."""
+    return sorted({*globals(), *_HOME_OF})

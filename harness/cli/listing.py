@@ -1,0 +1,138 @@
+"""Everything that has a name, as data: what ``diptych list`` shows."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import Field
+
+from harness.cli.builtin import load_builtin
+from harness.errors import unknown
+from harness.registry import PLURALS, REGISTRY, Registry
+from harness.types import Data, Suite, Value
+
+ZOO_PACKAGE = "models.zoo"
+KINDS: tuple[str, ...] = (*(plural for kind, plural in PLURALS.items() if kind != "arm"), "arms", "assets")
+
+
+class Item(Data):
+    """One thing that has a name.
+
+    Attributes:
+        name: Its name; unique in its kind, except for arms, which are unique in their suite.
+        summary: One line.
+        origin: ``file:line`` of its registration, or the file itself for an asset.
+        details: Further facts: ``suite`` of an arm; ``sha256`` and ``bytes`` of an asset.
+    """
+
+    name: str
+    summary: str
+    origin: str
+    details: dict[str, Value] = Field(default_factory=dict)
+
+
+class Listing(Data):
+    """All items of one kind.
+
+    Attributes:
+        kind: Plural, such as ``"suites"``.
+        items: Sorted by name.
+        broken: Modules that should have registered something and could not be imported, with the reason.
+    """
+
+    kind: str
+    items: tuple[Item, ...]
+    broken: dict[str, str] = Field(default_factory=dict)
+
+
+def list_items(kind: str, registry: Registry = REGISTRY) -> Listing:
+    """List everything of one kind without loading it.
+
+    Args:
+        kind: One of :data:`KINDS`.
+        registry: Where to look.
+
+    Raises:
+        UsageError: No such kind.
+    """
+    if kind not in KINDS:
+        raise unknown("kind", kind, KINDS, "diptych list --help")
+    load_builtin(registry)
+    if kind == "assets":
+        return Listing(kind=kind, items=tuple(_assets(registry)))
+    if kind == "arms":
+        items, broken = _arms(registry)
+        return Listing(kind=kind, items=tuple(items), broken=broken)
+    singular = next(name for name, plural in PLURALS.items() if plural == kind)
+    entries = registry.list(singular)
+    return Listing(
+        kind=kind,
+        items=tuple(Item(name=e.name, summary=e.summary, origin=e.origin) for e in entries),
+        broken=dict(registry.broken.get(singular, {})),
+    )
+
+
+def _arms(registry: Registry) -> tuple[list[Item], dict[str, str]]:
+    entries = registry.list("suite")
+    broken = dict(registry.broken.get("suite", {}))
+    items = []
+    for entry in entries:
+        suite: Suite = entry.load()
+        for arm in suite.arms:
+            details: dict[str, Value] = {
+                "suite": suite.name,
+                "maker": arm.maker,
+                "baseline": arm.name == suite.baseline,
+            }
+            items.append(Item(name=arm.name, summary=arm.summary, origin=entry.origin, details=details))
+    return sorted(items, key=lambda item: (item.name, str(item.details["suite"]))), broken
+
+
+def zoo_folder() -> Path | None:
+    """Folder of the zoo's weights, or None where the package is absent."""
+    spec = importlib.util.find_spec(ZOO_PACKAGE)
+    return None if spec is None or spec.origin is None else Path(spec.origin).parent
+
+
+def _assets(registry: Registry) -> list[Item]:
+    folder = zoo_folder()
+    if folder is None:
+        return []
+    users = weight_users(registry)
+    items = []
+    for path in sorted(folder.glob("*.safetensors")):
+        used_by = users.get(path.name, [])
+        summary = f"weights of {', '.join(used_by)}" if used_by else "weights that no registered model names"
+        details: dict[str, Value] = {"sha256": sha256_of(path), "bytes": path.stat().st_size}
+        items.append(Item(name=path.name, summary=summary, origin=str(path), details=details))
+    return items
+
+
+def weight_users(registry: Registry = REGISTRY, fail: Callable[[str], None] = lambda _: None) -> dict[str, list[str]]:
+    """Map the file name of every weight that a registered model names to those models.
+
+    Args:
+        registry: Where to look.
+        fail: Told of each model whose card cannot be read.
+    """
+    users: dict[str, list[str]] = {}
+    for entry in load_builtin(registry).list("model"):
+        try:
+            card = entry.load()
+        except (ImportError, AttributeError) as error:
+            fail(f"model {entry.name!r}: {error}")
+            continue
+        for attribute in ("weights", "tokenizer"):
+            name = getattr(card, attribute, None)
+            if name:
+                users.setdefault(name, []).append(entry.name)
+    return users
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

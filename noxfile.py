@@ -1,0 +1,81 @@
+"""Sessions: what is run before every change (lint, types, tests), what is run in full, and the demo.
+
+Each works from a fresh clone with Python 3.11 or newer and nox alone: ``pip install nox && nox -s demo``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import nox
+
+nox.needs_version = ">=2024.10"
+nox.options.sessions = ["lint", "types", "tests"]
+nox.options.reuse_existing_virtualenvs = True
+nox.options.error_on_external_run = True
+
+# One thread: sums come out the same and timings steady on a shared machine, unless the caller says otherwise.
+STEADY = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"), "MPLBACKEND": "Agg"}
+
+
+def install(session: nox.Session, extras: str = "") -> None:
+    """Install the working tree beside the pinned torch; bytecode is left to the first import, in half the time."""
+    session.install("--no-compile", "-c", "constraints.txt", "-e", f".{extras}")
+
+
+def diptych(session: nox.Session, *arguments: str) -> dict[str, Any]:
+    """Run one command with its progress shown, and return the document that it prints."""
+    said = session.run("diptych", *arguments, "--json", silent=True, stderr=None)
+    document: dict[str, Any] = json.loads(str(said).strip().splitlines()[-1])
+    return document
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Run the smallest matched trial, write its report, and say what it found."""
+    install(session)
+    found = diptych(session, "run", "decoding", "--scale", "smoke", *session.posargs)
+    written = diptych(session, "report", found["path"])
+    session.log(f"report: {written['path']}")
+    session.log(f"conclusion: {found['conclusion']}")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests that take seconds; arguments go to pytest."""
+    install(session, "[test]")
+    session.run("pytest", *session.posargs, env=STEADY)
+
+
+@nox.session
+def full(session: nox.Session) -> None:
+    """Run the tests that take minutes: whole runs, the installed wheel, reports in a browser."""
+    install(session, "[test]")
+    session.run("pytest", "-m", "full", *session.posargs, env=STEADY)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and the direction of imports; needs neither torch nor the package itself."""
+    project = nox.project.load_toml("pyproject.toml")["project"]
+    session.install(*project["optional-dependencies"]["lint"])
+    session.run("ruff", "check", ".")
+    session.run("lint-imports", "--no-cache")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types, strictly."""
+    install(session, "[types]")
+    session.run("mypy")
+
+
+@nox.session(default=False)
+def report(session: nox.Session) -> None:
+    """Write the report of the runs named as arguments: ``nox -s report -- RUN``."""
+    if not session.posargs:
+        session.error("name at least one run: nox -s report -- RUN (diptych run prints its id)")
+    install(session)
+    session.run("diptych", "report", *session.posargs)
