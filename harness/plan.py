@@ -1,9 +1,9 @@
 """From a suite to the list of its trials: blocks in order, arms inside a block balanced and randomised.
 
-The order of arms is a Williams design under a random labelling. Of ``n`` arms, a cycle is ``2n`` blocks of one group: the
-rows of a Latin square built on the zigzag ``0, 1, n-1, 2, n-2, …``, each followed by its mirror image. Over a whole cycle
-every arm stands at every place exactly twice, and every arm directly follows every other arm exactly twice, so neither
-place nor predecessor favours an arm. Labels and rows are drawn afresh for every cycle of every group.
+The order of arms is a Williams design under a random labelling. Of ``n`` arms, a cycle is ``2n`` blocks of one group:
+the rows of a Latin square built on the zigzag ``0, 1, n-1, 2, n-2, …``, each followed by its mirror image. Over a whole
+cycle every arm stands at every place exactly twice, and every arm directly follows every other arm exactly twice, so
+neither place nor predecessor favours an arm. Labels and rows are drawn afresh for every cycle of every group.
 (E. J. Williams, Experimental designs balanced for the estimation of residual effects of treatments, 1949.)
 """
 
@@ -53,7 +53,7 @@ def chosen_arms(suite: Suite, arms: Sequence[str] | None) -> tuple[Arm, ...]:
     names = [arm.name for arm in suite.arms]
     if suite.baseline not in names:
         raise DiptychError(
-            f"suite {suite.name!r} declares baseline {suite.baseline!r}, which is none of its arms ({', '.join(names)})."
+            f"suite {suite.name!r} declares baseline {suite.baseline!r}, which is none of its arms: {', '.join(names)}."
         )
     wanted = names if arms is None else list(arms)
     for name in wanted:

@@ -1,0 +1,70 @@
+"""Where results are, and which run a user means."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from harness.errors import UsageError, unknown
+
+MANIFEST = "manifest.json"
+VARIABLE = "DIPTYCH_RESULTS"
+
+
+def results_root(option: str | Path | None = None, environment: Mapping[str, str] = os.environ) -> Path:
+    """Return the results folder: the option, else ``DIPTYCH_RESULTS``, else ``./results``. Nothing is created.
+
+    Raises:
+        UsageError: The option or the variable is an empty string.
+    """
+    for name, value in (("--results", option), (VARIABLE, environment.get(VARIABLE))):
+        if value is None:
+            continue
+        if not str(value).strip():
+            raise UsageError(f"{name} is an empty string; name a folder, such as results, or leave it out.")
+        return Path(value).expanduser()
+    return Path("results")
+
+
+def list_runs(root: Path) -> list[Path]:
+    """Return the folders of all runs under ``root``, ``root/baselines`` and ``./results/baselines``, by run id."""
+    found: dict[Path, Path] = {}
+    for place in (root, root / "baselines", Path("results") / "baselines"):
+        for manifest in place.glob(f"*/*/{MANIFEST}"):
+            found.setdefault(manifest.parent.resolve(), manifest.parent)
+    return sorted(found.values(), key=lambda path: (path.name, str(path)))
+
+
+def find_run(run: str | Path, root: Path) -> Path:
+    """Return the folder of a run.
+
+    Args:
+        run: A path to the folder (or its manifest), a run id, ``suite/run-id``, or a unique prefix of either.
+        root: The results folder.
+
+    Raises:
+        UsageError: No such run, or several; names the nearest or all that match.
+    """
+    text = str(run)
+    if not text.strip():
+        raise UsageError("a run must be named: a path or the beginning of a run id. See: ls results")
+    path = Path(text).expanduser()
+    if path.name == MANIFEST and path.is_file():
+        return path.parent
+    if (path / MANIFEST).is_file():
+        return path
+    runs = list_runs(root)
+    names = {folder: (folder.name, f"{folder.parent.name}/{folder.name}") for folder in runs}
+    exact = [folder for folder in runs if text in names[folder]]
+    matching = exact or [folder for folder in runs if any(name.startswith(text) for name in names[folder])]
+    ids = sorted({folder.name for folder in matching})
+    if len(ids) > 1:
+        shown = ", ".join(ids[:8]) + (", …" if len(ids) > 8 else "")
+        raise UsageError(f"run {text!r} is ambiguous: {len(ids)} runs begin so ({shown}). Type more of the id.")
+    if matching:
+        return matching[0]  # a committed baseline and the run it was copied from: the run has the samples
+    if path.is_dir():
+        raise UsageError(f"{text!r} is a folder without {MANIFEST}: not a run, or killed before its first trial.")
+    recent = [folder.name for folder in runs][-20:]
+    raise unknown("run", text, recent, f"runs are looked for in {root} and {root / 'baselines'}")

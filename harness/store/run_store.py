@@ -1,0 +1,297 @@
+"""The folder of one run: a manifest, one line per trial, kept videos, a summary.
+
+A line is one ``os.write`` on a descriptor opened ``O_APPEND``, followed by ``fsync``: a killed process loses the trial
+in flight and nothing else. A line counts once its newline is written. The writer holds ``flock`` on a lock file, which
+the kernel releases when the process dies, however it dies; readers need no lock and change nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import weakref
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from harness.errors import DiptychError
+from harness.store import video
+from harness.store.files import sync_folder, usable_folder, write_atomically
+from harness.store.records import SCHEMA_VERSION, Manifest, TrialRecord
+
+MANIFEST, TRIALS, TORN, LOCK, SUMMARY, SAMPLES = (
+    "manifest.json",
+    "trials.jsonl",
+    "trials.torn",
+    ".lock",
+    "summary.json",
+    "samples",
+)
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def newer_schema(data: bytes, where: str) -> DiptychError | None:
+    """Return the refusal of ``data`` (JSON) if a newer version wrote it, else None."""
+    try:
+        version = json.loads(data).get("schema_version")
+    except (ValueError, AttributeError):
+        return None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        return DiptychError(
+            f"{where} has schema_version {version}; this Diptych reads up to {SCHEMA_VERSION}. Install the version "
+            "that wrote it, or a newer one: pip install --upgrade diptych"
+        )
+    return None
+
+
+class RunStore:
+    """One run on disk. Make it with :meth:`create` or :meth:`open`; close it, or use it in a ``with`` statement.
+
+    Attributes:
+        path: The run's folder.
+        manifest: What was asked.
+        problems: What :meth:`records` and :meth:`lock` found amiss and went on without, one sentence each.
+    """
+
+    def __init__(self, path: Path, manifest: Manifest) -> None:
+        self.path = path
+        self.manifest = manifest
+        self.problems: list[str] = []
+        self._trials: int | None = None
+        self._closers: list[weakref.finalize[Any, Any]] = []
+
+    @classmethod
+    def create(cls, root: Path, manifest: Manifest) -> Self:
+        """Make the folder ``root/<suite>/<run id>`` with its manifest, and lock it for writing.
+
+        Raises:
+            DiptychError: The folder cannot be made or exists already, or a name cannot be a folder's.
+        """
+        for name in (manifest.suite.name, manifest.run_id):
+            if not SAFE_NAME.fullmatch(name):
+                raise DiptychError(f"{name!r} cannot name a folder; use letters, digits, '.', '_' and '-'.")
+        parent = usable_folder(root / manifest.suite.name, "results folder")
+        path = parent / manifest.run_id
+        try:
+            path.mkdir()
+        except FileExistsError:
+            raise DiptychError(f"run {manifest.run_id} exists already in {parent}; see: diptych show {path}") from None
+        write_atomically(path / MANIFEST, (manifest.model_dump_json(indent=1) + "\n").encode())
+        store = cls(path, manifest)
+        store.lock()
+        sync_folder(path)
+        sync_folder(parent)
+        return store
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open the run in folder ``path`` for reading; the first :meth:`append` or :meth:`lock` makes it writable.
+
+        Raises:
+            DiptychError: No manifest, a damaged one, or one that a newer version wrote.
+        """
+        file = path / MANIFEST
+        try:
+            data = file.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            raise DiptychError(
+                f"{path} is not a run: it has no {MANIFEST}. A run is a folder results/<suite>/<run-id>."
+            ) from None
+        except OSError as error:
+            raise DiptychError(f"{file} cannot be read: {error.strerror}.") from error
+        try:
+            manifest = Manifest.model_validate_json(data)
+        except ValidationError as error:
+            refusal = newer_schema(data, str(file))
+            raise refusal or DiptychError(f"{file} is damaged: {first_line(error)}. Restore it from a copy.") from error
+        refusal = newer_schema(data, str(file)) if manifest.schema_version > SCHEMA_VERSION else None
+        if refusal is not None:
+            raise refusal
+        return cls(path, manifest)
+
+    def lock(self) -> None:
+        """Become the one writer, and set a torn last line aside into ``trials.torn``.
+
+        Raises:
+            DiptychError: Another process writes this run, or the folder is not writable.
+        """
+        if self._trials is not None:
+            return
+        try:
+            guard = self._descriptor(self.path / LOCK, os.O_RDWR | os.O_CREAT)
+            try:
+                fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                writer = os.pread(guard, 32, 0).decode(errors="replace").strip() or "?"
+                self.close()
+                raise DiptychError(
+                    f"run {self.manifest.run_id} is being written by another process (pid {writer}); wait for its end."
+                ) from None
+            os.ftruncate(guard, 0)
+            os.pwrite(guard, f"{os.getpid()}\n".encode(), 0)
+            self._trials = self._descriptor(self.path / TRIALS, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+            self._set_torn_aside()
+        except OSError as error:
+            self.close()
+            raise DiptychError(f"{self.path} cannot be written: {error.strerror}.") from error
+
+    def _descriptor(self, path: Path, flags: int) -> int:
+        descriptor = os.open(path, flags | os.O_CLOEXEC, 0o644)
+        self._closers.append(weakref.finalize(self, os.close, descriptor))
+        return descriptor
+
+    def close(self) -> None:
+        """Give up the lock; harmless if there is none."""
+        for closer in self._closers:
+            closer()
+        self._closers.clear()
+        self._trials = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def append(self, record: TrialRecord) -> None:
+        """Add one line, durably; an incomplete write is taken back.
+
+        Raises:
+            DiptychError: The disk is full or the folder not writable, or another process writes this run.
+        """
+        self.lock()
+        assert self._trials is not None
+        line = (record.model_dump_json() + "\n").encode()
+        before = os.fstat(self._trials).st_size
+        try:
+            written = os.write(self._trials, line)
+            if written != len(line):
+                os.ftruncate(self._trials, before)
+                raise DiptychError(f"{self.path / TRIALS} could not take trial {record.index}: the disk is full.")
+            os.fsync(self._trials)
+        except OSError as error:
+            os.ftruncate(self._trials, before)
+            raise DiptychError(
+                f"{self.path / TRIALS} could not take trial {record.index}: {error.strerror}. Free space, then: "
+                f"diptych resume {self.manifest.run_id}"
+            ) from error
+
+    def _set_torn_aside(self) -> None:
+        assert self._trials is not None
+        data = (self.path / TRIALS).read_bytes()
+        good = sound_length(data)
+        if good == len(data):
+            return
+        torn = self._descriptor(self.path / TORN, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.write(torn, data[good:] + (b"" if data.endswith(b"\n") else b"\n"))
+        os.fsync(torn)
+        os.ftruncate(self._trials, good)
+        os.fsync(self._trials)
+        self._report(f"the last line of {TRIALS} was torn ({len(data) - good} bytes) and is set aside in {TORN}")
+
+    def _report(self, problem: str) -> None:
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+    def records(self) -> list[TrialRecord]:
+        """Return one record per trial, by index; what is amiss at the edges goes to :attr:`problems`.
+
+        A torn last line is left out (and moved to ``trials.torn`` when this store is the writer). Of two records of one
+        trial the first counts, except that any later one replaces a failure: that trial was run again on request.
+
+        Raises:
+            DiptychError: A line in the middle is damaged, or a newer version wrote one.
+        """
+        file = self.path / TRIALS
+        if self._trials is not None:
+            self._set_torn_aside()
+        data = file.read_bytes() if file.exists() else b""
+        good = sound_length(data)
+        if good < len(data):
+            self._report(f"the last line of {TRIALS} is torn ({len(data) - good} bytes) and left out")
+        found: dict[int, TrialRecord] = {}
+        for number, line in enumerate(data[:good].split(b"\n"), 1):
+            if line.strip():
+                self._admit(parse_line(line, f"{file}:{number}"), number, found)
+        return [found[index] for index in sorted(found)]
+
+    def _admit(self, record: TrialRecord, number: int, found: dict[int, TrialRecord]) -> None:
+        planned = self.manifest.plan.trials
+        expected = planned[record.index] if record.index < len(planned) else None
+        if expected is None or (record.block, record.arm, record.seed) != (expected.block, expected.arm, expected.seed):
+            self._report(f"line {number} of {TRIALS} is no trial of this plan (index {record.index}) and is ignored")
+            return
+        old = found.get(record.index)
+        if old is not None and old.status == "finished":
+            self._report(f"line {number} of {TRIALS} repeats trial {record.index}, which is finished, and is ignored")
+            return
+        found[record.index] = record
+
+    def save_video(self, frames: Any) -> str:
+        """Keep uint8 ``[T, H, W, 3]`` in ``samples/`` and return its name, by content."""
+        return video.save_video(self.path / SAMPLES, frames)
+
+    def load_video(self, name: str) -> NDArray[np.uint8]:
+        """Read the video called ``name`` from ``samples/`` and check it against its name."""
+        return video.load_video(self.path / SAMPLES, name)
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        """Write ``summary.json`` atomically; it can be derived from the records at any time."""
+        text = json.dumps(summary, indent=1, ensure_ascii=False)
+        write_atomically(self.path / SUMMARY, (text + "\n").encode())
+
+    def read_summary(self) -> dict[str, Any] | None:
+        """Return the contents of ``summary.json``, or None if it is absent or damaged (then derive it anew)."""
+        try:
+            found = json.loads((self.path / SUMMARY).read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
+
+
+def sound_length(data: bytes) -> int:
+    """Return how many bytes of ``trials.jsonl`` are left when a torn or corrupt *last* line is taken off."""
+    end = data.rfind(b"\n") + 1
+    if end < len(data):  # the last line has no newline: its write did not finish
+        return end
+    body = data.rstrip(b"\n")
+    start = body.rfind(b"\n") + 1
+    try:
+        json.loads(body[start:] or b"{}")
+    except ValueError:
+        return start
+    return end
+
+
+def parse_line(line: bytes, where: str) -> TrialRecord:
+    """Return the record of one line; ``where`` is ``file:number``.
+
+    Raises:
+        DiptychError: The line is damaged, or a newer version wrote it.
+    """
+    try:
+        record = TrialRecord.model_validate_json(line)
+    except ValidationError as error:
+        raise newer_schema(line, where) or DiptychError(
+            f"{where} is damaged: {first_line(error)}. Restore the file from a copy, or delete that line: its trial is "
+            "then run again by diptych resume."
+        ) from error
+    refusal = newer_schema(line, where) if record.schema_version > SCHEMA_VERSION else None
+    if refusal is not None:
+        raise refusal
+    return record
+
+
+def first_line(error: ValidationError) -> str:
+    """Say the first thing that is wrong, in one line."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place + ': ' if place else ''}{first['msg']}"
