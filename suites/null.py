@@ -1,0 +1,55 @@
+"""An arm against itself: the noise floors of speed (same seed) and of quality (shifted seed)."""
+
+from __future__ import annotations
+
+from suites.decoding import cases
+
+from harness.registry import register
+from harness.types import Arm, Scale, Suite, Threshold
+
+SEQUENTIAL = {"schedule": "sequential"}
+
+
+def scale(name: str, clips: int) -> Scale:
+    """A scale by its number of test clips on ``crafter-9x9``."""
+    return Scale(name=name, cases=cases("video-transformer-crafter-9x9", "crafter-9x9", clips))
+
+
+NULL = register("suite", "null")(
+    Suite(
+        name="null",
+        version=1,
+        question="How much do speed and quality differ where nothing was changed?",
+        arms=(
+            Arm(name="sequential", summary="the baseline", maker="decoding", params=SEQUENTIAL),
+            Arm(name="same-seed", summary="the baseline again: gives the speed floor", maker="decoding", params=SEQUENTIAL),
+            Arm(
+                name="shifted-seed",
+                summary="the baseline with other noise: gives the quality floor",
+                maker="decoding",
+                params=SEQUENTIAL,
+                seed_shift=1,
+            ),
+        ),
+        baseline="sequential",
+        scales={"smoke": scale("smoke", 8), "small": scale("small", 64), "full": scale("full", 256)},
+        metrics=(
+            "frames_per_second",
+            "tokens_per_second",
+            "frame_latency_seconds",
+            "peak_memory_bytes",
+            "token_accuracy",
+            "model_bits_per_token",
+            "psnr",
+            "ssim",
+            "frechet[tokenizer-crafter]",
+            "kvd[tokenizer-crafter]",
+        ),
+        primary_speed="frames_per_second",
+        primary_quality="token_accuracy",
+        margin=0.02,
+        margin_why="the margin of suite decoding, whose floor this suite measures",
+        thresholds=(Threshold(metric="frames_per_second", tau=0.05, why="the threshold of suite decoding"),),
+        placebo=True,
+    )
+)
