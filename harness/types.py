@@ -233,6 +233,7 @@ class Metric:
         quality: True if it is a matter of quality (absent for random weights).
         feature_space: For set metrics, the registered extractor.
         distance: For set metrics, ``f(generated, reference) -> float`` on float64 feature rows.
+        needs_full_rank: For set metrics, True if a verdict needs more clips than feature dimensions.
     """
 
     name: str
@@ -245,6 +246,7 @@ class Metric:
     quality: bool = False
     feature_space: str | None = None
     distance: Callable[[Any, Any], float] | None = None
+    needs_full_rank: bool = False
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""Pure statistics: paired estimates, families, jackknife, verdicts. Arrays and records in, estimates out."""

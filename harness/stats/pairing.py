@@ -1,0 +1,114 @@
+"""From trial records to pairs: by block key, halves without a partner counted and left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.stats.paired import Pairs, make_pairs
+from harness.store.records import TrialRecord
+
+Block = tuple[str, str, int]
+Table = Mapping[Block, Mapping[str, TrialRecord]]
+
+
+def block_of(record: TrialRecord) -> Block:
+    """Return (group, case, repetition) of a record."""
+    return record.block.group, record.block.case, record.block.repetition
+
+
+def latest(records: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """Return one record per block and arm: a finished one before a failed one, then the one started last.
+
+    A resumed run may hold a failed record and a later finished one of the same trial. The result is sorted, so that the
+    order of ``records`` changes nothing.
+    """
+    chosen: dict[tuple[Block, str], TrialRecord] = {}
+    for record in records:
+        key = (block_of(record), record.arm)
+        old = chosen.get(key)
+        rank = (record.status == "finished", record.started_at, record.index)
+        if old is None or rank > (old.status == "finished", old.started_at, old.index):
+            chosen[key] = record
+    return [chosen[key] for key in sorted(chosen)]
+
+
+def tabulate(records: Iterable[TrialRecord]) -> dict[Block, dict[str, TrialRecord]]:
+    """Return the finished trials as block → arm → record, blocks sorted."""
+    table: dict[Block, dict[str, TrialRecord]] = {}
+    for record in latest(records):
+        if record.status == "finished":
+            table.setdefault(block_of(record), {})[record.arm] = record
+    return table
+
+
+def count_unpaired(table: Table, baseline: str) -> int:
+    """Count finished trials that enter no comparison: arms without their baseline, baselines without any arm."""
+    return sum(
+        len(arms) if baseline not in arms else int(len(arms) == 1 and baseline in arms) for arms in table.values()
+    )
+
+
+def pair_values(table: Table, group: str, metric: str, arm: str, baseline: str) -> tuple[Pairs, int]:
+    """Pair the values of ``metric`` of two arms over the blocks of ``group``.
+
+    Returns:
+        The pairs, and the number of complete blocks left out because the metric is None in either half.
+    """
+    new: list[float] = []
+    old: list[float] = []
+    cases: list[str] = []
+    missing = 0
+    for (name, case, _), arms in table.items():
+        if name != group or arm not in arms or baseline not in arms:
+            continue
+        candidate, reference = arms[arm].values.get(metric), arms[baseline].values.get(metric)
+        if candidate is None or reference is None:
+            missing += 1
+            continue
+        new.append(candidate)
+        old.append(reference)
+        cases.append(case)
+    return make_pairs(new, old, cases), missing
+
+
+def complete_blocks(table: Table, group: str, arm: str, baseline: str) -> list[Block]:
+    """Return the blocks of ``group`` that both arms finished, sorted."""
+    return sorted(block for block, arms in table.items() if block[0] == group and arm in arms and baseline in arms)
+
+
+def feature_blocks(table: Table, group: str, space: str, arms: Iterable[str]) -> tuple[Block, ...]:
+    """Return the blocks in which all ``arms`` finished with features and a reference in ``space``, sorted."""
+    wanted = list(arms)
+    found = []
+    for block, halves in table.items():
+        rows = [halves[arm].features.get(space) if arm in halves else None for arm in wanted]
+        if block[0] == group and all(row is not None and row.generated and row.reference for row in rows):
+            found.append(block)
+    return tuple(sorted(found))
+
+
+def feature_rows(
+    table: Table, blocks: Iterable[Block], space: str, arm: str
+) -> tuple[NDArray[np.float64], list[str], NDArray[np.float64], list[str]]:
+    """Return generated rows and reference rows of ``arm``, each with its cases.
+
+    Repetitions of a case share their true continuation, which enters the reference once: a duplicate would count as
+    two independent clips.
+    """
+    generated: list[list[float]] = []
+    cases: list[str] = []
+    reference: dict[tuple[str, tuple[float, ...]], None] = {}
+    for block in blocks:
+        row = table[block][arm].features[space]
+        generated.append(row.generated)
+        cases.append(block[1])
+        reference.setdefault((block[1], tuple(row.reference)))
+    return (
+        np.array(generated, dtype=np.float64),
+        cases,
+        np.array([row for _, row in reference], dtype=np.float64),
+        [case for case, _ in reference],
+    )
