@@ -94,9 +94,7 @@ DECODING = register("suite", "decoding")(
         primary_quality="token_accuracy",
         margin=0.02,
         margin_why="placeholder",
-        thresholds=(
-            Threshold(metric="frames_per_second", tau=0.05, why="same-seed pairs of suite null"),
-        ),
+        thresholds=(Threshold(metric="frames_per_second", tau=0.05, why="same-seed pairs of suite null"),),
         negative_control="frame-at-once",
     )
 )

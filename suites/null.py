@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from suites.decoding import cases
-
 from harness.registry import register
 from harness.types import Arm, Scale, Suite, Threshold
+from suites.decoding import cases
 
 SEQUENTIAL = {"schedule": "sequential"}
 
@@ -22,10 +21,15 @@ NULL = register("suite", "null")(
         question="How much do speed and quality differ where nothing was changed?",
         arms=(
             Arm(name="sequential", summary="the baseline", maker="decoding", params=SEQUENTIAL),
-            Arm(name="same-seed", summary="the baseline again: gives the speed floor", maker="decoding", params=SEQUENTIAL),
+            Arm(
+                name="same-seed",
+                summary="again: gives the speed floor",
+                maker="decoding",
+                params=SEQUENTIAL,
+            ),
             Arm(
                 name="shifted-seed",
-                summary="the baseline with other noise: gives the quality floor",
+                summary="other noise: gives the quality floor",
                 maker="decoding",
                 params=SEQUENTIAL,
                 seed_shift=1,

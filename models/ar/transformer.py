@@ -64,9 +64,7 @@ class RMSNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise the last axis."""
-        wide = x if x.dtype == torch.float64 else x.float()
-        wide = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.eps)
-        return wide.to(x.dtype) * self.weight
+        return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
 
 
 class Attention(nn.Module):
@@ -88,8 +86,9 @@ class Attention(nn.Module):
         q = rotate(self.q_proj(x).view(heads).transpose(1, 2), rotary)
         k = rotate(self.k_proj(x).view(heads).transpose(1, 2), rotary)
         v = self.v_proj(x).view(heads).transpose(1, 2)
-        out = attend(layer, q, k, v)
-        return self.o_proj(out.transpose(1, 2).reshape(batch, length, -1))
+        mixed = attend(layer, q, k, v).transpose(1, 2).reshape(batch, length, -1)
+        out: Tensor = self.o_proj(mixed)
+        return out
 
 
 class FeedForward(nn.Module):
@@ -103,7 +102,8 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``[..., hidden]`` to ``[..., hidden]``."""
-        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        out: Tensor = self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        return out
 
 
 class Block(nn.Module):
@@ -119,7 +119,8 @@ class Block(nn.Module):
     def forward(self, x: Tensor, rotary: Rotary, attend: Attend, layer: int) -> Tensor:
         """Map ``[B, N, hidden]`` to ``[B, N, hidden]``."""
         x = x + self.self_attn(self.input_layernorm(x), rotary, attend, layer)
-        return x + self.mlp(self.post_attention_layernorm(x))
+        out: Tensor = x + self.mlp(self.post_attention_layernorm(x))
+        return out
 
 
 class VideoTransformer(nn.Module):

@@ -1,0 +1,1 @@
+"""Decoding orders as data, and the one engine that runs them."""

@@ -1,14 +1,18 @@
-"""How fast a generation could be on a device: the sum over passes of max(bytes / bandwidth, FLOPs / peak at that width)."""
+"""How fast a generation could be on a device.
+
+The bound is the sum over passes of max(bytes / measured bandwidth, FLOPs / measured peak at that width).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+
 from models.ar.shapes import TransformerShape
 from models.decoding.tables import Tables
-from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -64,3 +68,10 @@ def bound_seconds(costs: PassCosts, bandwidth_bytes_per_second: float, peak_flop
     """
     peaks = np.array([peak_flops(int(w)) for w in costs.widths])
     return float(np.maximum(costs.bytes / bandwidth_bytes_per_second, costs.flops / peaks).sum())
+
+
+def interpolated(peaks: Mapping[int, float]) -> Callable[[int], float]:
+    """Interpolate measured peaks between widths, linearly in log width and log peak; flat outside the range."""
+    widths = sorted(peaks)
+    at, log_peak = np.log(widths), np.log([peaks[w] for w in widths])
+    return lambda width: float(np.exp(np.interp(np.log(width), at, log_peak)))

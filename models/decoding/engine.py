@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from models.ar.transformer import VideoTransformer, grouped_attention, rotary_table
-from models.decoding import noise as noise_source
-from models.decoding.sampling import Sampler, pick
-from models.decoding.tables import Tables
 from numpy.typing import NDArray
 from torch import Tensor
 
 from harness.errors import DiptychError
+from models.ar.transformer import VideoTransformer, grouped_attention, rotary_table
+from models.decoding import noise as noise_source
+from models.decoding.sampling import Sampler, pick
+from models.decoding.tables import Tables
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,4 @@ class Grid:
         row = np.where(action, self.rows, inside // self.columns)
         column = np.where(action, inside - self.frame_tokens, inside % self.columns)
         frame = frame + (1 if self.start_tokens else 0)
-        return np.stack(
-            [np.where(start, 0, frame), np.where(start, 0, row), np.where(start, index, column)], axis=1
-        )
+        return np.stack([np.where(start, 0, frame), np.where(start, 0, row), np.where(start, index, column)], axis=1)

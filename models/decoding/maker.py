@@ -8,19 +8,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from models.ar.loading import load_transformer
-from models.ar.transformer import VideoTransformer, causal_attention, rotary_table
-from models.decoding.bound import bound_seconds, pass_costs
-from models.decoding.engine import Engine
-from models.decoding.grid import Grid
-from models.decoding.sampling import Sampler
-from models.decoding.schedule import check_placeholder, get_schedule
-from models.decoding.tables import Tables, compile_schedule
-from models.decoding.visibility import VISIBILITIES, ProvisionalVisibility
-from models.tokenizers.fsq import FSQTokenizer
-from models.tokenizers.loading import load_tokenizer
-from models.worlds.types import SPLITS, Clip, Split, World
-from models.zoo.cards import VideoModel
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
@@ -31,9 +18,24 @@ from harness.errors import UsageError, unknown
 from harness.memory import PeakMemory
 from harness.registry import REGISTRY
 from harness.types import Arm, Case, Made, Value
+from models.ar.loading import load_transformer
+from models.ar.transformer import VideoTransformer, causal_attention, rotary_table
+from models.decoding.bound import bound_seconds, interpolated, pass_costs
+from models.decoding.engine import Engine
+from models.decoding.grid import Grid
+from models.decoding.sampling import Sampler
+from models.decoding.schedule import check_placeholder, get_schedule
+from models.decoding.tables import Tables, compile_schedule
+from models.decoding.visibility import VISIBILITIES, ProvisionalVisibility
+from models.tokenizers.fsq import FSQTokenizer
+from models.tokenizers.loading import load_tokenizer
+from models.worlds.types import SPLITS, Clip, Split, World
+from models.zoo.cards import VideoModel
 
 Choice = TypeVar("Choice", bound=str)
 ARM_PARAMS = ("schedule", "k", "placeholder", "provisional", "refresh", "refresh_actions")
+WIDTHS = (1, 2, 4, 8, 16, 32, 128, 512)
+"""Widths at which the device's matrix throughput is measured."""
 CASE_PARAMS = ("split", "index", "of", "prompt_frames", "frames", "temperature", "top_k", "top_p", "greedy")
 
 
@@ -228,10 +230,11 @@ class DecodingMaker:
         shape = loaded.card.shape
         if loaded.card.name not in self._ceilings:
             size = sum(p.numel() * p.element_size() for p in loaded.transformer.parameters())
-            self._ceilings[loaded.card.name] = measure_ceilings(self.device, working_set_bytes=size)
+            # read bandwidth at the size of the weights: a model that fits in a cache is not bound by memory
+            self._ceilings[loaded.card.name] = measure_ceilings(self.device, WIDTHS, buffer_bytes=min(size, 2**27))
         ceilings = self._ceilings[loaded.card.name]
         costs = pass_costs(shape, tables, element_bytes=4)
-        return bound_seconds(costs, ceilings.bandwidth_bytes_per_second, ceilings.flops_at)
+        return bound_seconds(costs, ceilings.bandwidth_bytes_per_second, interpolated(ceilings.flops_per_second))
 
 
 def place(tokens: Tensor, actions: Tensor, grid: Grid, image_vocabulary: int) -> Tensor:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 
 import torch
-from models.decoding.grid import Grid
 from torch import Tensor
+
+from models.decoding.grid import Grid
 
 GOLDEN = 0x9E3779B97F4A7C15
 MIX_1 = 0xBF58476D1CE4E5B9

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
+
 from models.ar.transformer import VideoTransformer, rotary_table
 from models.decoding import noise as noise_source
 from models.decoding.engine import Generation
 from models.decoding.sampling import Sampler, pick
 from models.decoding.tables import Tables
 from models.decoding.visibility import sees
-from torch import Tensor
 
 
 @torch.inference_mode()
@@ -77,7 +78,8 @@ def decode(
             groups = q.shape[1] // k.shape[1]
             k, v = k.repeat_interleave(groups, dim=1), v.repeat_interleave(groups, dim=1)
             scores = (q @ k.transpose(-1, -2)) / q.shape[-1] ** 0.5
-            return scores.masked_fill(~mask, -torch.inf).softmax(dim=-1) @ v
+            out: Tensor = scores.masked_fill(~mask, -torch.inf).softmax(dim=-1) @ v
+            return out
 
         rotary = rotary_table(model.shape, positions[slot[so_far]], torch.float64)
         out = model(content, rotary, attend)

@@ -32,7 +32,9 @@ class Sampler(Data):
     def check(self) -> Sampler:
         """Return self, or raise a UsageError for values that mean nothing."""
         if not self.temperature > 0:
-            raise UsageError(f"temperature must be > 0, not {self.temperature}; use greedy for the most probable token.")
+            raise UsageError(
+                f"temperature must be > 0, not {self.temperature}; use greedy for the most probable token."
+            )
         if not 0 < self.top_p <= 1:
             raise UsageError(f"top_p must be in (0, 1], not {self.top_p}.")
         if self.top_k is not None and self.top_k < 1:

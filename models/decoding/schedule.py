@@ -13,10 +13,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from models.decoding.grid import Grid
-
 from harness.errors import UsageError, unknown
 from harness.registry import REGISTRY
+from models.decoding.grid import Grid
 
 PlaceholderPolicy = Literal["above", "repeat", "prompt", "previous"]
 PLACEHOLDERS: tuple[PlaceholderPolicy, ...] = ("above", "repeat", "prompt", "previous")

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from models.decoding.grid import Grid
-from models.decoding.schedule import PlaceholderPolicy, Schedule, effective_delay
-from models.decoding.visibility import ProvisionalVisibility, sees
 from numpy.typing import NDArray
 
 from harness.errors import UsageError
+from models.decoding.grid import Grid
+from models.decoding.schedule import PlaceholderPolicy, Schedule, effective_delay
+from models.decoding.visibility import ProvisionalVisibility, sees
 
 NEVER = np.iinfo(np.int64).max // 2
 """A pass number later than every pass."""
@@ -285,9 +285,7 @@ def _entries(writes: dict[tuple[int, int], tuple[int, bool, int]], passes: int) 
     return entries, np.searchsorted(pass_, np.arange(passes + 1)).astype(np.int64)
 
 
-def _placeholder_source(
-    grid: Grid, policy: PlaceholderPolicy, order: NDArray[np.int64], token: int, pass_: int
-) -> int:
+def _placeholder_source(grid: Grid, policy: PlaceholderPolicy, order: NDArray[np.int64], token: int, pass_: int) -> int:
     """Slot whose token stands in for the unknown predecessor of ``token``, known by ``pass_``."""
     before = token - 1  # the predecessor is an image token: action slots are always known
     frame, inside = divmod(token, grid.frame_tokens)
@@ -316,9 +314,7 @@ def _placeholder_source(
     )
 
 
-def _known_slot(
-    grid: Grid, order: NDArray[np.int64], policy: str, frame: int, inside: int, pass_: int
-) -> int:
+def _known_slot(grid: Grid, order: NDArray[np.int64], policy: str, frame: int, inside: int, pass_: int) -> int:
     """Slot of an image token that must be known by ``pass_``; negative frames count back into the prompt."""
     if frame < -grid.prompt_frames:
         raise UsageError(

@@ -1,0 +1,1 @@
+"""Registrations of makers, one file each (no torch)."""

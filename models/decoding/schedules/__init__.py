@@ -1,0 +1,1 @@
+"""Decoding orders, one file each."""

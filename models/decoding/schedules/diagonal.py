@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from models.decoding.grid import Grid
-from models.decoding.schedule import Schedule, raster
 from numpy.typing import NDArray
 
 from harness.registry import register
+from models.decoding.grid import Grid
+from models.decoding.schedule import Schedule, raster
 
 
 def order(grid: Grid, k: int) -> NDArray[np.int64]:

@@ -7,11 +7,11 @@ actions of a frame are fed before that frame is complete: an offline order, for 
 from __future__ import annotations
 
 import numpy as np
-from models.decoding.grid import Grid
-from models.decoding.schedule import Schedule, raster
 from numpy.typing import NDArray
 
 from harness.registry import register
+from models.decoding.grid import Grid
+from models.decoding.schedule import Schedule, raster
 
 
 def order(grid: Grid, k: int) -> NDArray[np.int64]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import torch
 from hypothesis import strategies as st
+from torch import Tensor
+
 from models.ar.shapes import TransformerShape
 from models.ar.transformer import VideoTransformer
 from models.decoding.grid import Grid
 from models.decoding.schedule import Schedule, get_schedule
 from models.decoding.tables import Tables, compile_schedule
-from torch import Tensor
 
 VOCABULARY = 23
 ACTIONS = 3

@@ -5,12 +5,12 @@ import torch
 from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
+
+from harness.errors import DiptychError
 from models.decoding.engine import Engine
 from models.decoding.grid import Grid
 from models.decoding.reference import decode
 from models.decoding.sampling import Sampler
-
-from harness.errors import DiptychError
 from tests.models.decoding.helpers import NAMES, delays, given, grids, names, tables, tiny
 
 GRID = Grid(frames=2, rows=3, columns=4, actions=2, prompt_frames=1)

@@ -5,6 +5,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
+
+from harness.errors import UsageError
 from models.decoding import noise
 from models.decoding.engine import Engine
 from models.decoding.grid import Grid
@@ -15,9 +18,6 @@ from models.decoding.sampling import (
     top_p_threshold_bisected,
     top_p_threshold_sorted,
 )
-from scipy import stats
-
-from harness.errors import UsageError
 from tests.models.decoding.helpers import NAMES, tables, tiny
 from tests.models.decoding.helpers import given as prompt_of
 
@@ -26,7 +26,9 @@ GRID = Grid(frames=2, rows=3, columns=4, actions=1)
 logit_lists = st.lists(st.integers(-40, 40).map(lambda i: i / 4), min_size=2, max_size=30)
 
 
-@given(logit_lists, st.sampled_from([0.05, 0.3, 0.8, 0.95]), st.sampled_from([None, 1, 3]), st.sampled_from([0.5, 1, 2]))
+@given(
+    logit_lists, st.sampled_from([0.05, 0.3, 0.8, 0.95]), st.sampled_from([None, 1, 3]), st.sampled_from([0.5, 1, 2])
+)
 def test_restriction_keeps_exactly_the_tokens_of_the_law(
     values: list[float], p: float, k: int | None, temperature: float
 ) -> None:
@@ -44,12 +46,17 @@ def test_restriction_keeps_exactly_the_tokens_of_the_law(
     assert got.any()
 
 
-@given(st.lists(logit_lists.filter(lambda v: len(v) >= 5).map(lambda v: v[:5]), min_size=1, max_size=4), st.floats(0.01, 0.99))
+@given(
+    st.lists(logit_lists.filter(lambda v: len(v) >= 5).map(lambda v: v[:5]), min_size=1, max_size=4),
+    st.floats(0.01, 0.99),
+)
 def test_bisection_and_sort_keep_the_same_tokens(rows: list[list[float]], p: float) -> None:
     probabilities = torch.tensor(rows).softmax(dim=-1)
     by_sort = probabilities >= top_p_threshold_sorted(probabilities, p)
     by_bisection = probabilities >= top_p_threshold_bisected(probabilities, p)
-    strictly_above = torch.stack([(probabilities * (probabilities > probabilities[:, i, None])).sum(-1) for i in range(5)], -1)
+    strictly_above = torch.stack(
+        [(probabilities * (probabilities > probabilities[:, i, None])).sum(-1) for i in range(5)], -1
+    )
     near = (strictly_above - p).abs() < 1e-6
     assert torch.equal(by_sort | near, by_bisection | near)
 
@@ -115,7 +122,9 @@ def test_every_arm_consumes_the_same_noise_at_the_same_places() -> None:
         for k in (1, 2)
     }
     assert len(hashes) == 1
-    assert hashes != set(Engine(tiny(), tables("diagonal", GRID, 1), Sampler()).generate(prompt_of(GRID), [9]).noise_hashes)
+    assert hashes != set(
+        Engine(tiny(), tables("diagonal", GRID, 1), Sampler()).generate(prompt_of(GRID), [9]).noise_hashes
+    )
 
 
 def test_one_corrupted_draw_changes_the_noise_hash(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
+
+from harness.errors import UsageError
 from models.decoding.describe import describe_schedule
 from models.decoding.grid import Grid
 from models.decoding.schedule import PLACEHOLDERS
 from models.decoding.tables import NEVER
-
-from harness.errors import UsageError
 from tests.models.decoding.helpers import delays, grids, names, tables
 
 
@@ -75,9 +75,7 @@ def test_passes_do_not_depend_on_actions(name: str, grid: Grid, k: int) -> None:
 
 
 @given(grids, delays, names)
-def test_final_entries_carry_known_tokens_and_refreshes_come_in_the_next_pass(
-    grid: Grid, k: int, name: str
-) -> None:
+def test_final_entries_carry_known_tokens_and_refreshes_come_in_the_next_pass(grid: Grid, k: int, name: str) -> None:
     compiled = tables(name, grid, k)
     entries, known = compiled.entries, np.full(grid.slots, -1)
     slots = [grid.slot(t // grid.frame_tokens, 0, t % grid.frame_tokens) for t in range(grid.tokens)]

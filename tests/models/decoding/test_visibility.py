@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from models.decoding.grid import Grid
 from models.decoding.visibility import sees
-
 from tests.models.decoding.helpers import delays, grids, names, tables
 
 UNWRITTEN, PROVISIONAL, FINAL = 0, 1, 2
