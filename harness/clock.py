@@ -1,0 +1,147 @@
+"""Durations: the host's monotonic clock on the CPU, pairs of events in the stream on CUDA.
+
+On CUDA the host runs ahead of the device, so its clock alone would time the launching. Events are recorded in the
+stream around each call, read once after the last one, and checked against the host's clock, which sees the same window
+from outside. That branch needs a GPU and runs nowhere else: on machines without one it is untested.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from harness.errors import DiptychError
+
+T = TypeVar("T")
+Clock = Callable[[], int]
+
+HOST_TOLERANCE = 0.02  # events may exceed the host's window by this fraction and …
+HOST_SLACK_SECONDS = 0.001  # … this much: the resolution of both clocks together
+
+
+class Timing:
+    """One timed stretch; :attr:`seconds` is there after its ``with`` statement."""
+
+    def __init__(self) -> None:
+        self._read: Callable[[], float] | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Duration in seconds. On CUDA the first reading waits for the device.
+
+        Raises:
+            RuntimeError: The stretch has not ended.
+        """
+        if self._read is None:
+            raise RuntimeError("Timing.seconds was read before the timed block ended")
+        return self._read()
+
+
+class Stopwatch:
+    """Times calls on one device.
+
+    Attributes:
+        flags: ``"clock"`` once event times and the host's clock disagree.
+        device: Device name, ``"cpu"`` or ``"cuda:N"``.
+    """
+
+    def __init__(self, device: str = "cpu", *, clock: Clock = time.perf_counter_ns) -> None:
+        """Make a stopwatch.
+
+        Args:
+            device: Device name as given by ``str(parse_device(...))``.
+            clock: The host's monotonic clock in nanoseconds; tests inject one.
+        """
+        self.device = device
+        self.flags: list[str] = []
+        self._clock = clock
+        self._cuda = device.startswith("cuda")
+
+    @contextmanager
+    def time(self) -> Iterator[Timing]:
+        """Time the ``with`` block; ``timing.seconds`` afterwards."""
+        timing = Timing()
+        if self._cuda:
+            start, end = self._event(), self._event()
+            start.record()
+            yield timing
+            end.record()
+            timing._read = lambda: elapsed_seconds(start, end)
+            return
+        begin = self._clock()
+        yield timing
+        seconds = (self._clock() - begin) / 1e9
+        timing._read = lambda: seconds
+
+    def measure(
+        self, call: Callable[[], T], repeats: int, *, limit_seconds: float | None = None
+    ) -> tuple[T, list[float]]:
+        """Call ``call`` up to ``repeats`` times and time each call.
+
+        Args:
+            call: What is timed. Its warm-up is the caller's.
+            repeats: Most calls, ≥ 1.
+            limit_seconds: No further call starts once the host's clock has passed this; None for no limit. Count and
+                time alone decide, never what was measured before.
+
+        Returns:
+            The last result, and one duration in seconds per call.
+        """
+        if repeats < 1:
+            raise DiptychError(f"repeats must be at least 1, not {repeats}.")
+        return (
+            self._measure_cuda(call, repeats, limit_seconds)
+            if self._cuda
+            else self._measure_cpu(call, repeats, limit_seconds)
+        )
+
+    def _measure_cpu(self, call: Callable[[], T], repeats: int, limit: float | None) -> tuple[T, list[float]]:
+        seconds: list[float] = []
+        first = self._clock()
+        while True:
+            begin = self._clock()
+            result = call()
+            end = self._clock()
+            seconds.append((end - begin) / 1e9)
+            if len(seconds) == repeats or (limit is not None and (end - first) / 1e9 >= limit):
+                return result, seconds
+
+    def _measure_cuda(self, call: Callable[[], T], repeats: int, limit: float | None) -> tuple[T, list[float]]:
+        import torch
+
+        pairs: list[tuple[Any, Any]] = []
+        torch.cuda.synchronize(self.device)
+        first = self._clock()
+        while True:
+            start, end = self._event(), self._event()
+            start.record()
+            result = call()
+            end.record()
+            pairs.append((start, end))
+            if len(pairs) == repeats or (limit is not None and (self._clock() - first) / 1e9 >= limit):
+                break
+        torch.cuda.synchronize(self.device)
+        window = (self._clock() - first) / 1e9
+        seconds = [elapsed_seconds(start, end) for start, end in pairs]
+        self.check(seconds, window)
+        return result, seconds
+
+    def check(self, seconds: list[float], window_seconds: float) -> None:
+        """Flag ``"clock"`` if timed calls claim more than the host's window around them, or less than nothing."""
+        too_long = sum(seconds) > window_seconds * (1 + HOST_TOLERANCE) + HOST_SLACK_SECONDS
+        if (too_long or min(seconds) <= 0) and "clock" not in self.flags:
+            self.flags.append("clock")
+
+    def _event(self) -> Any:
+        import torch
+
+        with torch.cuda.device(self.device):
+            return torch.cuda.Event(enable_timing=True)
+
+
+def elapsed_seconds(start: Any, end: Any) -> float:
+    """Return the seconds between two recorded CUDA events, waiting for the second."""
+    end.synchronize()
+    return float(start.elapsed_time(end)) / 1e3

@@ -1,0 +1,239 @@
+"""Where a number comes from: *context* (what can change it) and *info* (what cannot), and the key of what may be compared.
+
+The comparability key is the SHA-256 of case (suite, version, scale, seed, arms) and context. Commit, arguments, packages
+and time are information: two commits are compared on purpose.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness.device import Device, determinism_facts
+from harness.store.records import Plan
+from harness.types import Suite
+
+PATCH_LIMIT_BYTES = 1_000_000
+HERE = Path(__file__).resolve()
+
+
+def now() -> str:
+    """Return the time, ISO 8601 in UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def canonical_json(value: Any) -> str:
+    """Return the one JSON text of ``value``: sorted keys, no spaces, no NaN (ValueError)."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=str)
+
+
+def sha256_json(value: Any) -> str:
+    """Return the SHA-256 of :func:`canonical_json`, hexadecimal."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+# ---- context --------------------------------------------------------------------------------------------------------
+
+
+def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """Return the processor's name, or the architecture where the system does not tell."""
+    try:
+        for line in cpuinfo.read_text(errors="replace").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() in ("model name", "Model"):
+                return value.strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def software_context() -> dict[str, Any]:
+    """Return versions and settings of what computes: torch (imported here), NumPy, Python."""
+    import numpy
+    import torch
+
+    return {
+        "python": platform.python_version(),
+        "numpy": numpy.__version__,
+        "torch": torch.__version__,
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "determinism": determinism_facts(),
+    }
+
+
+def gpu_context(index: int) -> dict[str, Any]:
+    """Return a card's name, memory, driver, power limit and highest clocks; needs a GPU and is untested without one."""
+    import torch
+
+    found = torch.cuda.get_device_properties(index)
+    facts: dict[str, Any] = {
+        "gpu": found.name,
+        "gpu_memory_bytes": found.total_memory,
+        "compute_capability": f"{found.major}.{found.minor}",
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version(),
+    }
+    return {**facts, **nvml_context(str(getattr(found, "uuid", "")))}
+
+
+def nvml_context(uuid: str) -> dict[str, Any]:
+    """Return what the driver tells of the card with ``uuid``, or the reason why it tells nothing.
+
+    Args:
+        uuid: As torch gives it; NVML counts cards in another order than ``CUDA_VISIBLE_DEVICES``.
+    """
+    try:
+        import pynvml
+    except ImportError:
+        return {"nvml": "absent: nvidia-ml-py is not installed (pip install 'diptych[gpu]')"}
+    try:
+        pynvml.nvmlInit()
+        handle = pynvml.nvmlDeviceGetHandleByUUID(uuid if uuid.startswith("GPU-") else f"GPU-{uuid}")
+        return {
+            "driver": str(pynvml.nvmlSystemGetDriverVersion()),
+            "power_limit_watts": pynvml.nvmlDeviceGetEnforcedPowerLimit(handle) / 1000,
+            "max_sm_clock_megahertz": pynvml.nvmlDeviceGetMaxClockInfo(handle, pynvml.NVML_CLOCK_SM),
+            "max_memory_clock_megahertz": pynvml.nvmlDeviceGetMaxClockInfo(handle, pynvml.NVML_CLOCK_MEM),
+        }
+    except pynvml.NVMLError as error:
+        return {"nvml": f"absent: {error}"}
+
+
+def context_facts(
+    device: Device, threads: int, makers: Mapping[str, Any], extractors: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Collect everything that can change a number.
+
+    Args:
+        device: The device.
+        threads: Threads pinned.
+        makers: Maker name → its ``context()``: weights' hashes, precision, sampling.
+        extractors: Extractor name → its ``context()``, or an empty mapping where it has none.
+
+    Returns:
+        JSON data. Clocks and load of the moment are not in it: they belong to trials.
+    """
+    facts = {
+        "device": device.kind,
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "cpu": cpu_model(),
+        "threads": threads,
+        **software_context(),
+        "makers": dict(makers),
+        "extractors": dict(extractors),
+    }
+    if device.index is not None:
+        facts.update(gpu_context(device.index))
+    return json.loads(canonical_json(facts))  # type: ignore[no-any-return]
+
+
+def case_facts(suite: Suite, plan: Plan) -> dict[str, Any]:
+    """Return what was asked: suite, version, scale with its cases, seed, and the arms that are run."""
+    return {
+        "suite": suite.name,
+        "version": suite.version,
+        "scale": suite.scales[plan.scale].model_dump(mode="json"),
+        "seed": plan.seed,
+        "arms": [arm.model_dump(mode="json", exclude={"summary"}) for arm in suite.arms if arm.name in plan.arms],
+    }
+
+
+def comparability_key(suite: Suite, plan: Plan, context: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of case and context: runs with equal keys may be compared."""
+    return sha256_json({"case": case_facts(suite, plan), "context": dict(context)})
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Return one ``key: old → new`` per leaf that differs, keys dotted and sorted."""
+    found: list[str] = []
+    for key in sorted({*before, *after}):
+        old, new = before.get(key, "absent"), after.get(key, "absent")
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found += differences(old, new, f"{prefix}{key}.")
+        elif old != new:
+            found.append(f"{prefix}{key}: {old} → {new}")
+    return found
+
+
+# ---- info -----------------------------------------------------------------------------------------------------------
+
+
+def git(folder: Path, *arguments: str) -> bytes:
+    """Return what git prints; OSError or CalledProcessError where it cannot."""
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, timeout=30).stdout
+
+
+def code_facts(file: Path = HERE) -> dict[str, Any]:
+    """Return which code this is: commit, whether it was changed since, and the change itself.
+
+    Args:
+        file: A file of the code. A wheel inside another project's repository is not taken for that project: the file
+            itself must be tracked.
+
+    Returns:
+        ``commit``, ``dirty``, ``patch``, ``patch_sha256``, ``untracked``, ``reason``; the first are None with a reason
+        outside a repository. A patch above 1 MB is kept as its hash alone.
+    """
+    nothing: dict[str, Any] = {
+        "commit": None,
+        "dirty": None,
+        "patch": None,
+        "patch_sha256": None,
+        "untracked": [],
+        "reason": None,
+    }
+    folder = file.parent
+    try:
+        git(folder, "ls-files", "--error-unmatch", file.name)
+    except FileNotFoundError:
+        return {**nothing, "reason": "git is not installed"}
+    except (OSError, subprocess.SubprocessError):
+        return {**nothing, "reason": "the code is not in a git repository (an installed package)"}
+    try:
+        root = Path(git(folder, "rev-parse", "--show-toplevel").decode().strip())
+        commit = git(root, "rev-parse", "HEAD").decode().strip()
+        patch = git(root, "diff", "HEAD", "--no-ext-diff", "--no-color", "--binary")
+        untracked = git(root, "ls-files", "--others", "--exclude-standard", "-z").decode(errors="replace").split("\0")
+    except (OSError, subprocess.SubprocessError) as error:
+        return {**nothing, "reason": f"git failed: {type(error).__name__}"}
+    new = sorted(name for name in untracked if name)
+    kept = len(patch) <= PATCH_LIMIT_BYTES
+    return {
+        "commit": commit,
+        "dirty": bool(patch or new),
+        "patch": patch.decode(errors="replace") if patch and kept else None,
+        "patch_sha256": hashlib.sha256(patch).hexdigest() if patch else None,
+        "untracked": new[:100],
+        "reason": None if kept else f"the patch is {len(patch)} bytes long: only its hash is kept",
+    }
+
+
+def installed_packages() -> dict[str, str]:
+    """Return name → version of every distribution of this environment, sorted."""
+    found = {(d.metadata["Name"] or "").lower(): d.version for d in importlib.metadata.distributions()}
+    return {name: found[name] for name in sorted(found) if name}
+
+
+def info_facts(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Collect what cannot change a number but tells where it came from. No host name, no user name.
+
+    Args:
+        argv: The command line; ``sys.argv`` if None.
+    """
+    return {
+        "code": code_facts(),
+        "argv": list(sys.argv if argv is None else argv),
+        "packages": installed_packages(),
+        "platform": platform.platform(),
+        "time": now(),
+    }
