@@ -37,7 +37,7 @@ def demo(session: nox.Session) -> None:
     """Run the smallest matched trial, write its report, and say what it found."""
     install(session)
     found = diptych(session, "run", "decoding", "--scale", "smoke", *session.posargs)
-    written = diptych(session, "report", found["path"])
+    written = diptych(session, "report", found["path"], "-o", f"{found['path']}/report.html")
     session.log(f"report: {written['path']}")
     session.log(f"conclusion: {found['conclusion']}")
 

@@ -14,20 +14,11 @@ from harness import torchvision_cpu
 if TYPE_CHECKING:
     from harness.analyse import Analysis, Comparison
     from harness.cli.checks import Check, check_machine
+    from harness.cli.facts import PlanFacts, ReportFacts, RunFacts
     from harness.cli.listing import Item, Listing, list_items
+    from harness.cli.running import resume_run, run_suite
     from harness.cli.training import train_tokenizer, train_video_transformer
-    from harness.cli.verbs import (
-        PlanFacts,
-        RunFacts,
-        compare_runs,
-        describe_schedule,
-        get_suite,
-        plan_suite,
-        resume_run,
-        run_suite,
-        show_run,
-        write_report,
-    )
+    from harness.cli.verbs import compare_runs, describe_schedule, get_suite, plan_suite, show_run, write_report
     from harness.errors import DiptychError, UsageError
     from harness.registry import REGISTRY, register
     from harness.store.records import BlockKey, Manifest, Plan, TrialRecord
@@ -41,15 +32,13 @@ _HOMES = {
     "harness.cli.checks": ("Check", "check_machine"),
     "harness.cli.listing": ("Item", "Listing", "list_items"),
     "harness.cli.training": ("train_tokenizer", "train_video_transformer"),
+    "harness.cli.facts": ("PlanFacts", "ReportFacts", "RunFacts"),
+    "harness.cli.running": ("resume_run", "run_suite"),
     "harness.cli.verbs": (
-        "PlanFacts",
-        "RunFacts",
         "compare_runs",
         "describe_schedule",
         "get_suite",
         "plan_suite",
-        "resume_run",
-        "run_suite",
         "show_run",
         "write_report",
     ),
@@ -91,6 +80,7 @@ __all__ = [
     "Metric",
     "Plan",
     "PlanFacts",
+    "ReportFacts",
     "RunFacts",
     "RunStore",
     "Scale",

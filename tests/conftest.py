@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-import harness  # noqa: E402, F401 - lets torchvision be imported beside a CPU torch
+import harness  # noqa: F401 - lets torchvision be imported beside a CPU torch
 
 settings.register_profile(
     "diptych",

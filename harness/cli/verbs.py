@@ -6,105 +6,20 @@ raises :class:`harness.errors.DiptychError` for what a user can cause.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any
 
 from harness.cli.builtin import load_builtin, reach
+from harness.cli.facts import PlanFacts, ReportFacts, RunFacts, TrialCounts, complete_pairs
 from harness.errors import DiptychError
 from harness.store.records import Manifest, TrialRecord
-from harness.types import Conclusion, Data, Finding, Metric, Suite
+from harness.types import Finding, Metric, Suite
+
+if TYPE_CHECKING:
+    from harness.analyse import Comparison
 
 DEFAULT_SCALE = "smoke"
-Warn = Callable[[str], None]
-
-
-def _ignore(_message: str) -> None:
-    """Say nothing."""
-
-
-class PlanFacts(Data):
-    """What a run would do.
-
-    Attributes:
-        suite: Suite name.
-        version: Suite version.
-        scale: Scale name.
-        arms: Arms that are run, in the suite's order.
-        baseline: The arm that the others are judged against.
-        blocks: Number of blocks (case × repetition).
-        trials: Number of trials, ``blocks × arms``.
-        order_seed: Seed of the order of arms.
-        reuse: Trials that are finished already (only when an existing run is named).
-        run: Trials left to run.
-    """
-
-    suite: str
-    version: int
-    scale: str
-    arms: tuple[str, ...]
-    baseline: str
-    blocks: int
-    trials: int
-    order_seed: int
-    reuse: int
-    run: int
-
-
-class TrialCounts(Data):
-    """How the trials of a run ended.
-
-    Attributes:
-        planned: Trials of the plan.
-        finished: Trials with a result.
-        failed: Trials whose last record is a failure.
-        unpaired: Finished trials whose partner is missing; kept, and left out of every comparison.
-        complete_pairs: Blocks × arms for which both the arm and the baseline finished.
-    """
-
-    planned: int
-    finished: int
-    failed: int
-    unpaired: int
-    complete_pairs: int
-
-
-class RunFacts(Data):
-    """A run and what it found.
-
-    Attributes:
-        run_id: Unique name.
-        path: Its folder.
-        suite: Suite name.
-        version: Suite version.
-        schema_version: Version of the files' format.
-        scale: Scale name.
-        context: Facts that can change the numbers.
-        comparability_key: Runs with equal keys may be compared.
-        trials: Counts.
-        findings: Metric × arm × group, with interval and verdict.
-        conclusions: One per arm and group.
-        conclusion: The whole in one sentence.
-        notes: What a reader must know, such as that quality verdicts are insensitive.
-        problems: What is wrong with the files, such as a torn last line that was set aside.
-    """
-
-    run_id: str
-    path: str
-    suite: str
-    version: int
-    schema_version: int
-    scale: str
-    context: dict[str, Any]
-    comparability_key: str
-    trials: TrialCounts
-    findings: tuple[Finding, ...]
-    conclusions: tuple[Conclusion, ...]
-    conclusion: str
-    notes: tuple[str, ...] = ()
-    problems: tuple[str, ...] = Field(default=())
 
 
 def describe_schedule(
@@ -169,7 +84,7 @@ def plan_suite(
     if resume is None:
         plan = make_plan(declared, scale, seed, arms)
     else:
-        _, manifest, records, _ = _open(resume, results)
+        _, manifest, records, _ = open_run(resume, results)
         if manifest.suite.name != suite:
             raise DiptychError(f"run {manifest.run_id} is one of suite {manifest.suite.name!r}, not {suite!r}.")
         plan, declared = manifest.plan, manifest.suite
@@ -199,11 +114,12 @@ def show_run(run: str, results: str | None = None) -> RunFacts:
     Raises:
         DiptychError: No such run, more than one, or files that cannot be read.
     """
-    path, manifest, records, problems = _open(run, results)
-    return _facts(path, manifest, records, problems)
+    path, manifest, records, problems = open_run(run, results)
+    return run_facts(path, manifest, records, problems)
 
 
-def _open(run: str, results: str | None) -> tuple[Path, Manifest, list[TrialRecord], list[str]]:
+def open_run(run: str, results: str | None) -> tuple[Path, Manifest, list[TrialRecord], list[str]]:
+    """Return folder, manifest, records (one per trial) and problems of a run."""
     from harness.store.locate import find_run, results_root
     from harness.store.run_store import RunStore
 
@@ -213,16 +129,17 @@ def _open(run: str, results: str | None) -> tuple[Path, Manifest, list[TrialReco
     return path, store.manifest, records, [str(problem) for problem in store.problems]
 
 
-def _metrics(suite: Suite) -> dict[str, Metric]:
-    registry = load_builtin()
-    return {name: registry.get("metric", name) for name in suite.metrics}
+def load_metrics() -> dict[str, Metric]:
+    """Return every registered metric by name."""
+    return {entry.name: entry.load() for entry in load_builtin().list("metric")}
 
 
-def _facts(path: Path, manifest: Manifest, records: Sequence[TrialRecord], problems: Sequence[str]) -> RunFacts:
+def run_facts(path: Path, manifest: Manifest, records: Sequence[TrialRecord], problems: Sequence[str]) -> RunFacts:
+    """Analyse the records of a run."""
     from harness.analyse import analyse
 
     suite = manifest.suite
-    found = analyse(suite, records, _metrics(suite))
+    found = analyse(suite, records, load_metrics())
     return RunFacts(
         run_id=manifest.run_id,
         path=str(path),
@@ -247,13 +164,75 @@ def _facts(path: Path, manifest: Manifest, records: Sequence[TrialRecord], probl
     )
 
 
-def complete_pairs(records: Sequence[TrialRecord], baseline: str) -> int:
-    """Count the (block, arm) for which both the arm and the baseline finished.
+def write_report(runs: Sequence[str], output: Path | None = None, results: str | None = None) -> ReportFacts:
+    """Write one self-contained HTML page of one or more runs.
 
     Args:
-        records: Records of one run; of several records of one trial the last counts.
-        baseline: Name of the baseline arm.
+        runs: Paths, or unique prefixes of run ids.
+        output: The file to write; None names it after suite and run in the working directory.
+        results: Where runs are kept.
+
+    Raises:
+        DiptychError: A run cannot be read, or the file not be written.
     """
-    last = {record.index: record for record in records}
-    finished = {(record.block, record.arm) for record in last.values() if record.status == "finished"}
-    return sum(arm != baseline and (block, baseline) in finished for block, arm in finished)
+    from harness.store.locate import find_run, results_root
+
+    root = results_root(results)
+    folders = [find_run(run, root) for run in runs]
+    write: Any = reach("reports.report:write_report")
+    written = write(folders, output, metrics=load_metrics())
+    return ReportFacts(path=Path(written.path).resolve(), bytes=written.bytes, runs=tuple(written.runs))
+
+
+SHOWN_DIFFERENCES = 6
+
+
+def compare_runs(
+    reference: str,
+    candidate: str,
+    *,
+    metric: str | None = None,
+    across_contexts: bool = False,
+    results: str | None = None,
+) -> Comparison:
+    """Compare a candidate run with a reference run: the same arms, paired block by block.
+
+    Args:
+        reference: Run A, a path or a unique prefix of its id.
+        candidate: Run B.
+        metric: Only this metric.
+        across_contexts: Compare although facts that can change the numbers differ.
+        results: Where runs are kept.
+
+    Raises:
+        DiptychError: The runs asked different questions, or their contexts differ and that was not allowed.
+    """
+    from harness.analyse import compare_runs as compare
+
+    sides = [open_run(run, results) for run in (reference, candidate)]
+    (old, new) = [(manifest, records) for _, manifest, records, _ in sides]
+    comparison = compare(old, new, load_metrics(), only=None if metric is None else [metric])
+    differences = comparison.context_differences
+    if differences and not across_contexts:
+        shown = [f"{d.key} ({d.reference} against {d.candidate})" for d in differences[:SHOWN_DIFFERENCES]]
+        more = len(differences) - len(shown)
+        raise DiptychError(
+            f"runs {comparison.reference} and {comparison.candidate} were made in different contexts: "
+            f"{', '.join(shown)}{f' and {more} more' if more else ''}. To compare all the same: --across-contexts"
+        )
+    return comparison
+
+
+REGRESSED, INCONCLUSIVE = 3, 4
+
+
+def gate_code(findings: Sequence[Finding]) -> int:
+    """Return the exit code of a gate: 3 if a primary finding regressed, 4 if one is inconclusive or there is none.
+
+    Args:
+        findings: All findings; exploratory ones never gate.
+    """
+    verdicts = [finding.verdict for finding in findings if finding.primary]
+    if "regressed" in verdicts:
+        return REGRESSED
+    return INCONCLUSIVE if "inconclusive" in verdicts or not verdicts else 0

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
+from harness.cli.facts import PlanFacts
 from harness.cli.options import common, names, results_option
 from harness.cli.output import Output
-from harness.cli.verbs import DEFAULT_SCALE, PlanFacts, plan_suite
+from harness.cli.verbs import DEFAULT_SCALE, plan_suite
 
 
 @click.command("plan")

@@ -1,0 +1,55 @@
+"""``diptych compare A B``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.findings import print_findings
+from harness.cli.options import common, results_option
+from harness.cli.output import Output
+from harness.cli.verbs import compare_runs, gate_code
+
+if TYPE_CHECKING:
+    from harness.analyse import Comparison
+
+
+@click.command("compare")
+@click.argument("reference", metavar="A")
+@click.argument("candidate", metavar="B")
+@click.option("--metric", metavar="M", help="Only this metric.")
+@click.option("--gate", is_flag=True, help="Exit 3 if a primary finding regressed, 4 if one is inconclusive.")
+@click.option("--across-contexts", is_flag=True, help="Compare although device, software or settings differ.")
+@click.option("--all", "everything", is_flag=True, help="Also the exploratory findings.")
+@results_option
+@common
+@click.pass_context
+def command(
+    ctx: click.Context,
+    reference: str,
+    candidate: str,
+    metric: str | None,
+    gate: bool,
+    across_contexts: bool,
+    everything: bool,
+    results: str | None,
+) -> None:
+    """Compare run B, the candidate, with run A, the reference: same arms, paired block by block."""
+    output: Output = ctx.obj
+    facts = compare_runs(reference, candidate, metric=metric, across_contexts=across_contexts, results=results)
+    output.emit(facts, lambda: _text(output, facts, everything))
+    if gate:
+        ctx.exit(gate_code(facts.findings))
+
+
+def _text(output: Output, facts: Comparison, everything: bool) -> str:
+    output.stream.write(f"{facts.candidate} against {facts.reference}\n")
+    print_findings(output, facts.findings, everything=everything)
+    if facts.unmatched:
+        rows = [
+            [u.group, u.arm, u.metric, u.reference_value, u.candidate_value, u.unit, u.reason] for u in facts.unmatched
+        ]
+        output.table(("group", "arm", "metric", "A", "B", "unit", "not compared because"), rows)
+    different = [f"context: {d.key} is {d.reference} in A and {d.candidate} in B" for d in facts.context_differences]
+    return "\n".join([*different, *(f"note: {note}" for note in facts.notes)])
