@@ -96,7 +96,7 @@ class DecodingMaker:
         self._ceilings: dict[str, Ceilings] = {}
 
     def check(self, arm: Arm, case: Case) -> None:
-        """Compile the arm's schedule for the case; raises a UsageError for anything that cannot run."""
+        """Compile the arm's schedule for the case and load its model; raises a DiptychError for what cannot run."""
         for params, known, owner in (
             (arm.params, ARM_PARAMS, f"arm {arm.name!r}"),
             (case.params, CASE_PARAMS, f"case {case.name!r}"),
@@ -106,6 +106,7 @@ class DecodingMaker:
                     raise unknown(f"parameter of {owner}", name, known)
         _tables(arm, _card(case), case)
         _sampler(case)
+        self.load(case.model)  # missing or wrong weights are found here, and their hashes belong to the context
 
     def context(self) -> dict[str, Any]:
         """Precision, batch size and the weights that were used."""

@@ -1,0 +1,166 @@
+"""Planted faults: each one, put into a copy of the code, must turn at least one test red.
+
+A fault replaces one piece of text, which must occur exactly once; the named tests then run against the copy. A fault
+that nothing notices is a hole in the tests.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One planted mistake."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+DECODING = "tests/models/decoding"
+FAULTS = (
+    Fault(
+        "off-by-one mask",
+        "models/decoding/visibility.py",
+        "causal = key_slot <= query_slot",
+        "causal = key_slot < query_slot",
+        f"{DECODING}/test_visibility.py",
+    ),
+    Fault(
+        "overwritten entries stay visible for a pass",
+        "models/decoding/visibility.py",
+        "(query_pass < key_overwritten)",
+        "(query_pass <= key_overwritten)",
+        f"{DECODING}/test_visibility.py",
+    ),
+    Fault(
+        "placeholders visible to everybody",
+        "models/decoding/visibility.py",
+        "(~key_provisional | own)",
+        "(~key_provisional | own | True)",
+        f"{DECODING}/test_visibility.py",
+    ),
+    Fault(
+        "dropped refresh",
+        "models/decoding/tables.py",
+        "and (refresh or slot not in stood_in)",
+        "and slot not in stood_in",
+        f"{DECODING}/test_schedules.py",
+    ),
+    Fault(
+        "wrong position id",
+        "models/decoding/engine.py",
+        "cos=self._cos[slots],",
+        "cos=self._cos[sources],",
+        f"{DECODING}/test_engine.py",
+    ),
+    Fault(
+        "cache not cleared",
+        "models/decoding/engine.py",
+        "        self.values.zero_()\n",
+        "",
+        f"{DECODING}/test_engine.py",
+    ),
+    Fault(
+        "noise keyed by lane",
+        "models/decoding/noise.py",
+        "key = mix(torch.tensor(seeds, dtype=torch.int64))[:, None]",
+        "key = mix(torch.tensor(seeds, dtype=torch.int64) + torch.arange(len(seeds)))[:, None]",
+        f"{DECODING}/test_engine.py",
+    ),
+    Fault(
+        "noise not keyed by row",
+        "models/decoding/noise.py",
+        "for axis in (frame, row, column):",
+        "for axis in (frame, column):",
+        f"{DECODING}/test_sampling.py",
+    ),
+    Fault(
+        "noise hash blind to values",
+        "models/decoding/noise.py",
+        "return (bits * (counters | 1)).sum(dim=-1)",
+        "return (counters | 1).sum(dim=-1).expand(bits.shape[:-1])",
+        f"{DECODING}/test_sampling.py",
+    ),
+    Fault(
+        "top-p drops the token that crosses the mass",
+        "models/decoding/sampling.py",
+        "above = ordered.cumsum(dim=-1) - ordered",
+        "above = ordered.cumsum(dim=-1)",
+        f"{DECODING}/test_sampling.py",
+    ),
+    Fault(
+        "row delay off by one",
+        "models/decoding/schedules/diagonal.py",
+        "+ k * row + column",
+        "+ (k + 1) * row + column",
+        f"{DECODING}/test_schedules.py",
+    ),
+    Fault(
+        "true continuation leaks into the prompt",
+        "models/decoding/engine.py",
+        "        self._tokens[:, self._drawn] = 0  # whatever stood there must not be read\n",
+        "        self._tokens[:, self._drawn[1:]] = self._tokens[:, self._drawn[:-1]]\n",
+        f"{DECODING}/test_engine.py",
+    ),
+    Fault(
+        "swapped arms",
+        "harness/stats/paired.py",
+        "return np.log(pairs.candidate) - np.log(pairs.baseline)",
+        "return np.log(pairs.baseline) - np.log(pairs.candidate)",
+        "tests/harness",
+    ),
+    Fault(
+        "unshared noise: the trial's number enters its seed",
+        "harness/plan.py",
+        "trial_seed = (base + shifts[arm]) % SEED_RANGE",
+        "trial_seed = (base + shifts[arm] + len(trials)) % SEED_RANGE",
+        "tests/harness",
+    ),
+    Fault(
+        "direction ignored",
+        "harness/stats/verdict.py",
+        'return (low, high) if estimate.direction == "higher" else (-high, -low)',
+        "return (low, high)",
+        "tests/harness",
+    ),
+)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_planted_fault_turns_a_test_red(fault: Fault, tmp_path: Path) -> None:
+    for name in ("harness", "models", "suites", "reports", "tests", "pyproject.toml"):
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, tmp_path / name)
+    target = tmp_path / fault.file
+    text = target.read_text()
+    assert text.count(fault.old) == 1, f"{fault.file} no longer holds the text that fault {fault.name!r} replaces"
+    target.write_text(text.replace(fault.old, fault.new))
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", fault.tests, "-x", "-q", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    failed = [line for line in run.stdout.splitlines() if line.startswith("FAILED")]
+    assert run.returncode == 1, f"no test noticed: {fault.name}\n{run.stdout[-2000:]}{run.stderr[-500:]}"
+    assert failed, run.stdout[-2000:]
+    print(f"{fault.name}: {failed[0]}")
