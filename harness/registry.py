@@ -146,7 +146,7 @@ def register(
     Args:
         kind: Kind of component.
         name: Its name.
-        summary: One line; the first line of the object's docstring if empty.
+        summary: One line; if empty, the object's own ``summary`` or ``question``, or its docstring's first line.
         target: ``"module:attribute"`` for an object that must not be imported yet. The registration then happens at
             once, and the returned decorator may be dropped.
         registry: Where to register.
@@ -158,7 +158,8 @@ def register(
 
     def decorate(thing: T) -> T:
         if target is None:
-            text = summary or (inspect.getdoc(thing) or "").split("\n")[0]
+            own = getattr(thing, "summary", None) or getattr(thing, "question", None)
+            text = summary or (own if isinstance(own, str) else (inspect.getdoc(thing) or "").split("\n")[0])
             registry.add(Entry(kind, name, text, origin, thing))
         return thing
 
