@@ -17,7 +17,7 @@ from harness.store.records import Manifest, TrialRecord
 from harness.types import Finding, Metric, Suite
 
 if TYPE_CHECKING:
-    from harness.analyse import Comparison
+    from harness.analyse import Analysis, Comparison
 
 DEFAULT_SCALE = "smoke"
 
@@ -134,15 +134,22 @@ def load_metrics() -> dict[str, Metric]:
     return {entry.name: entry.load() for entry in load_builtin().list("metric")}
 
 
-def run_facts(path: Path, manifest: Manifest, records: Sequence[TrialRecord], problems: Sequence[str]) -> RunFacts:
-    """Analyse the records of a run."""
-    from harness.analyse import analyse
-
+def run_facts(
+    path: Path,
+    manifest: Manifest,
+    records: Sequence[TrialRecord],
+    problems: Sequence[str],
+    found: Analysis | None = None,
+) -> RunFacts:
+    """Say what the records of a run show, from ``found`` or by analysing them now."""
     suite = manifest.suite
-    found = analyse(suite, records, load_metrics())
+    if found is None:
+        from harness.analyse import analyse
+
+        found = analyse(suite, records, load_metrics())
     return RunFacts(
         run_id=manifest.run_id,
-        path=str(path),
+        path=str(path.resolve()),
         suite=suite.name,
         version=suite.version,
         schema_version=manifest.schema_version,

@@ -1,0 +1,101 @@
+"""``diptych train tokenizer`` and ``diptych train video-transformer``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from harness.cli.options import common
+from harness.cli.output import Output
+from harness.cli.training import TrainFacts, parse_settings, train_tokenizer, train_video_transformer
+
+F = TypeVar("F", bound=Callable[..., Any])
+FILE = click.Path(path_type=Path)
+
+
+def training_options(function: F) -> F:
+    """Add what both trainings share."""
+    decorators = (
+        click.option(
+            "--out", type=FILE, required=True, help="Folder of the training run: checkpoints, curves, weights."
+        ),
+        click.option("--preset", default="cpu", show_default=True, help="cpu, gpu or test."),
+        click.option("--seed", type=int, default=0, show_default=True, help="Seed of weights and batches, at least 0."),
+        click.option("--device", metavar="D", help="Torch device, in place of the preset's."),
+        click.option("--set", "pairs", metavar="KEY=VALUE", multiple=True, help="Change an option; may be repeated."),
+        click.option("--resume", is_flag=True, help="Go on from the checkpoint in the folder."),
+        click.option("--stop-after", type=int, metavar="STEP", help="Stop early at this step, with a checkpoint."),
+    )
+    for decorate in reversed(decorators):
+        function = decorate(function)
+    return function
+
+
+@click.group("train")
+def command() -> None:
+    """Train the zoo's tokenizer or video transformer on a world's clips."""
+
+
+@command.command("tokenizer")
+@click.option("--world", "worlds", multiple=True, help="World to learn from; may be repeated [default: the zoo's].")
+@training_options
+@common
+@click.pass_obj
+def tokenizer_command(
+    output: Output, /, worlds: tuple[str, ...], out: Path, preset: str, seed: int, **others: Any
+) -> None:
+    """Train a tokenizer: one token per tile of a frame."""
+    chosen = {"worlds": worlds} if worlds else {}
+    _tell(output, train_tokenizer(out, preset, seed=seed, **chosen, **_settings(**others)))
+
+
+@command.command("video-transformer")
+@click.option("--world", default="crafter-9x9", show_default=True, help="World to learn from.")
+@click.option("--tokenizer", metavar="FILE", help="Tokenizer's weights: a name in the zoo, or a path.")
+@click.option("--prompt-frames", type=int, default=2, show_default=True, help="Frames given when decoding.")
+@click.option("--frames", type=int, default=6, show_default=True, help="Frames after them.")
+@click.option("--init", type=FILE, help="Weights to start from.")
+@click.option("--clips", type=FILE, help="Tokenised training clips in place of the world.")
+@click.option("--validation-clips", "held_out", type=FILE, help="Tokenised validation clips.")
+@training_options
+@common
+@click.pass_obj
+def video_transformer_command(
+    output: Output,
+    /,
+    world: str,
+    tokenizer: str | None,
+    prompt_frames: int,
+    frames: int,
+    init: Path | None,
+    clips: Path | None,
+    held_out: Path | None,
+    out: Path,
+    preset: str,
+    seed: int,
+    **others: Any,
+) -> None:
+    """Train a video transformer on tokenised clips."""
+    settings = _settings(**others)
+    if clips is None:
+        settings["world"] = world
+    if tokenizer is not None:
+        settings["tokenizer"] = tokenizer
+    settings |= {"clips": clips, "validation_clips": held_out, "init": init}
+    settings |= {"prompt_frames": prompt_frames, "frames": frames}
+    _tell(output, train_video_transformer(out, preset, seed=seed, **settings))
+
+
+def _settings(pairs: tuple[str, ...], device: str | None, resume: bool, stop_after: int | None) -> dict[str, Any]:
+    changes = parse_settings(pairs)
+    if device is not None:
+        changes["device"] = device
+    return {**changes, "resume": resume, "stop_after": stop_after}
+
+
+def _tell(output: Output, facts: TrainFacts) -> None:
+    numbers = ", ".join(f"{name} {value:.4g}" for name, value in facts.validation.items())
+    output.emit(facts, lambda: f"{facts.path}\n{numbers}".rstrip())

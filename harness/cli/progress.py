@@ -1,0 +1,89 @@
+"""How far a run is: a bar on a terminal, plain lines elsewhere; always on stderr."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from harness.cli.output import is_terminal, say
+
+if TYPE_CHECKING:
+    from harness.run import ProgressEvent
+
+LINES = 40
+"""Runs of more trials than this print a line every tenth of the way instead of one per trial."""
+
+
+def duration(seconds: float) -> str:
+    """Say a duration with the two units that matter: ``"42 s"``, ``"3 min 05 s"``, ``"2 h 10 min"``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def told(event: ProgressEvent) -> str:
+    """Say one event in one line."""
+    trial = event.trial
+    what = f"{event.done}/{event.total} {trial.block.case} {trial.arm}"
+    if event.phase == "warmup":
+        return f"{what}: warming up"
+    record = event.record
+    if record is None:
+        return f"{what}: running"
+    how = record.status if record.error is None else f"failed: {record.error.type}: {record.error.message}"
+    flags = f" ({', '.join(record.flags)})" if record.flags else ""
+    left = "" if not event.eta_seconds else f", about {duration(event.eta_seconds)} left"
+    return f"{what}: {how}{flags}{left}"
+
+
+class RunProgress:
+    """Shows the events of a run; use it in a ``with`` statement and pass :meth:`show` as the run's ``progress``."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> Self:
+        """Start the bar if stderr is a terminal."""
+        if is_terminal(sys.stderr):
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+            columns = (
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[left]}", markup=False),
+                TextColumn("{task.description}", markup=False),
+            )
+            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._task = self._bar.add_task("", total=None, left="")
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def show(self, event: ProgressEvent) -> None:
+        """Show one event."""
+        failed = event.record is not None and event.record.status == "failed"
+        if self._bar is not None:
+            left = "" if event.eta_seconds is None else f"{duration(event.eta_seconds)} left"
+            what = f"{event.trial.block.case} {event.trial.arm}" + (" (warm-up)" if event.phase == "warmup" else "")
+            self._bar.update(self._task, completed=event.done, total=event.total, left=left, description=what)
+            if failed:
+                self._bar.console.print(told(event), markup=False, highlight=False)
+        elif event.phase == "record" and (failed or worth_a_line(event.done, event.total)):
+            say(told(event))
+
+
+def worth_a_line(done: int, total: int) -> bool:
+    """True for every trial of a short run, and for every tenth of the way of a long one."""
+    return total <= LINES or done == total or done * 10 // total > (done - 1) * 10 // total

@@ -1,0 +1,107 @@
+"""Training as verbs: the registry filled, options checked before torch is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from harness.cli.builtin import load_builtin, reach
+from harness.cli.listing import sha256_of
+from harness.device import parse_device
+from harness.errors import UsageError, unknown
+from harness.types import Data
+
+
+class TrainFacts(Data):
+    """Weights that were trained.
+
+    Attributes:
+        task: ``"tokenizer"`` or ``"video-transformer"``.
+        path: The weights (safetensors), of the step that training stopped at.
+        sha256: Of that file.
+        validation: Numbers on the validation split, by name.
+    """
+
+    task: str
+    path: Path
+    sha256: str
+    validation: dict[str, float]
+
+
+def train_tokenizer(out: Path, preset: str = "cpu", *, seed: int = 0, **settings: Any) -> TrainFacts:
+    """Train a tokenizer and write ``tokenizer.safetensors`` under ``out``.
+
+    Args:
+        out: Folder of the training run.
+        preset: ``"cpu"``, ``"gpu"`` or ``"test"``.
+        seed: Of weights and batches, ≥ 0.
+        settings: Arguments of ``models.training.tokenizer.train_tokenizer``, and options to change in the preset.
+
+    Raises:
+        UsageError: Unknown preset or option, or a number out of range.
+    """
+    return _train("tokenizer", out, preset, seed, settings)
+
+
+def train_video_transformer(out: Path, preset: str = "cpu", *, seed: int = 0, **settings: Any) -> TrainFacts:
+    """Train a video transformer and write ``video_transformer.safetensors`` under ``out``.
+
+    Args:
+        out: Folder of the training run.
+        preset: ``"cpu"``, ``"gpu"`` or ``"test"``.
+        seed: Of weights and batches, ≥ 0.
+        settings: Arguments of ``models.training.video_transformer.train_video_transformer``, and options to change in
+            the preset.
+
+    Raises:
+        UsageError: Unknown preset or option, or a number out of range.
+    """
+    return _train("video-transformer", out, preset, seed, settings)
+
+
+def _train(task: str, out: Path, preset: str, seed: int, settings: Mapping[str, Any]) -> TrainFacts:
+    if seed < 0:
+        raise UsageError(f"the seed must be an integer of at least 0, not {seed}. Try: --seed 0")
+    load_builtin()
+    module = task.replace("-", "_")
+    presets: Any = reach(f"models.training.presets:{module.upper()}_PRESETS")
+    if preset not in presets:
+        raise unknown("preset", preset, presets, "diptych train --help")
+    parse_device(settings.get("device") or presets[preset].device)
+    train: Any = reach(f"models.training.{module}:train_{module}")
+    validation = train(out, preset_name=preset, seed=seed, **settings)
+    weights = out / f"{module}.safetensors"
+    return TrainFacts(task=task, path=weights.resolve(), sha256=sha256_of(weights), validation=validation)
+
+
+def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
+    """Read ``KEY=VALUE`` pairs as training options.
+
+    Args:
+        pairs: Such as ``["steps=100", "learning_rate=1e-3"]``.
+
+    Returns:
+        Values in the types that the options declare.
+
+    Raises:
+        UsageError: No ``=``, an unknown option, or a value of the wrong type.
+    """
+    options: Any = reach("models.training.presets:TrainOptions")
+    fields = options.model_fields
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, sign, value = pair.partition("=")
+        if not sign:
+            raise UsageError(f"--set takes KEY=VALUE, not {pair!r}; such as --set steps=100")
+        if key not in fields:
+            raise unknown("option", key, fields, "diptych train --help")
+        found[key] = value
+    try:
+        checked = options(**{"steps": 1, "batch": 1, "learning_rate": 1e-3, **found})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(f"--set {first['loc'][0]}: {first['msg']}, not {first['input']!r}.") from error
+    return {key: getattr(checked, key) for key in found}
