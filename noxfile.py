@@ -22,6 +22,8 @@ STEADY = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"), "MPLBACKEND
 
 def install(session: nox.Session, extras: str = "") -> None:
     """Install the working tree beside the pinned torch; bytecode is left to the first import, in half the time."""
+    # Where it may not be written, every start of Python compiles torch anew: ten seconds each.
+    session.env["PYTHONDONTWRITEBYTECODE"] = ""
     session.install("--no-compile", "-c", "constraints.txt", "-e", f".{extras}")
 
 

@@ -1,0 +1,142 @@
+"""A user's mistake gets one line on stderr that names the thing, and the right exit code; never a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SCHEDULE = ("schedule", "diagonal", "--frames", "1", "--rows", "2", "--columns", "2")
+
+MISTAKES = {
+    "unknown command": (("runn",), 2, ["'runn'", "did you mean 'run'"]),
+    "unknown option": (("run", "tiny", "--sclae", "smoke"), 2, ["--sclae"]),
+    "missing argument": (("run",), 2, ["SUITE"]),
+    "unknown kind": (("list", "suite"), 2, ["'suite'", "did you mean 'suites'"]),
+    "unknown suite": (("run", "decodng"), 2, ["'decodng'", "did you mean 'decoding'", "diptych list suites"]),
+    "unknown suite, planned": (("plan", "tinny"), 2, ["did you mean 'tiny'"]),
+    "unknown scale": (("run", "tiny", "--scale", "smok"), 2, ["did you mean 'smoke'"]),
+    "unknown arm": (("run", "tiny", "--arms", "slow,quik"), 2, ["did you mean 'quick'"]),
+    "no baseline": (("run", "tiny", "--arms", "quick,sloppy"), 2, ["baseline 'slow'"]),
+    "negative seed": (("run", "tiny", "--seed", "-1"), 2, ["seed", "-1"]),
+    "no number": (("run", "tiny", "--seed", "x"), 2, ["'x'"]),
+    "no threads": (("run", "tiny", "--threads", "0"), 2, ["threads", "0"]),
+    "unknown device": (("run", "tiny", "--device", "gpu"), 2, ["'gpu'", "cpu"]),
+    "unknown schedule": (("schedule", "diagnal", *SCHEDULE[2:]), 2, ["did you mean 'diagonal'"]),
+    "k = 0": ((*SCHEDULE, "--k", "0"), 2, ["k must be at least 1"]),
+    "no frames": (("schedule", "diagonal", "--frames", "0", "--rows", "2", "--columns", "2"), 2, ["frames"]),
+    "negative actions": ((*SCHEDULE, "--actions", "-1"), 2, ["actions"]),
+    "unknown run": (("show", "nonsense"), 2, ["'nonsense'"]),
+    "unknown run, resumed": (("resume", "nonsense"), 2, ["'nonsense'"]),
+    "unknown run, reported": (("report", "nonsense"), 2, ["'nonsense'"]),
+    "unknown run, compared": (("compare", "nonsense", "nonsense"), 2, ["'nonsense'"]),
+    "impossible results": (("run", "tiny", "--results", "/dev/null/x"), 1, ["/dev/null/x"]),
+    "a file for results": (("run", "tiny", "--results", "a-file"), 1, ["a-file"]),
+}
+
+
+def one_line(said, code: int, parts: list[str]) -> None:
+    lines = said.err.strip().splitlines()
+    assert said.code == code, said.err
+    assert said.out == ""
+    assert len(lines) == 1, said.err
+    assert lines[0].startswith("error: ")
+    for part in parts:
+        assert part in lines[0]
+
+
+@pytest.mark.parametrize(("arguments", "code", "parts"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_told_in_one_line(diptych, tmp_path, arguments, code, parts):
+    (tmp_path / "a-file").touch()
+    one_line(diptych(*arguments, "--json"), code, parts)
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:7"])
+def test_cuda_that_is_not_there(diptych, device):
+    one_line(diptych("run", "tiny", "--device", device, CUDA_VISIBLE_DEVICES=""), 2, [device, "--device cpu"])
+
+
+@pytest.fixture
+def copied(tiny_results, tmp_path) -> Path:
+    """A run of suite ``tiny`` to spoil."""
+    path = Path(tiny_results[1].document["path"])
+    return Path(shutil.copytree(path, tmp_path / "spoilt"))
+
+
+@pytest.mark.parametrize("command", ["show", "report", "resume"])
+def test_a_damaged_record(diptych, copied, command):
+    lines = (copied / "trials.jsonl").read_text().splitlines()
+    lines[3] = lines[3][: len(lines[3]) // 2]
+    (copied / "trials.jsonl").write_text("\n".join(lines) + "\n")
+    one_line(diptych(command, str(copied)), 1, ["trials.jsonl:4", "damaged"])
+
+
+def test_a_torn_last_line_is_left_out_and_said(diptych, copied):
+    with (copied / "trials.jsonl").open("a") as file:
+        file.write('{"schema_ver')
+    said = diptych("show", str(copied), "--json")
+    assert said.code == 0
+    assert said.document["trials"]["finished"] == 24
+    assert "torn" in said.err
+
+
+def test_a_newer_format_is_refused(diptych, copied):
+    manifest = json.loads((copied / "manifest.json").read_text())
+    manifest["schema_version"] += 1
+    (copied / "manifest.json").write_text(json.dumps(manifest))
+    one_line(diptych("show", str(copied)), 1, ["schema_version", "newer"])
+
+
+def test_debug_shows_the_traceback(diptych):
+    for arguments in (("--debug", "run", "decodng"), ("run", "decodng", "--debug")):
+        said = diptych(*arguments)
+        assert said.code == 2
+        assert "Traceback" in said.err
+        assert said.err.splitlines()[-1].startswith("error: ")
+
+
+def test_an_interrupted_run_says_how_to_resume_and_can_be_resumed(diptych, plugin, tmp_path):
+    results = tmp_path / "results"
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "harness.cli.main", "run", "tiny", "--json"],
+        env={**os.environ, "PYTHONPATH": plugin, "TINY_SLEEP": "0.2", "DIPTYCH_RESULTS": str(results)},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not any(file.stat().st_size for file in results.glob("tiny/*/trials.jsonl")):
+        assert time.monotonic() < deadline, "no trial was written"
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out == ""
+    assert "Traceback" not in err
+    hint = next(line for line in err.splitlines() if "diptych resume" in line)
+    run_id = hint.split("diptych resume ")[1].split()[0]
+    said = diptych("resume", run_id, "--json", DIPTYCH_RESULTS=str(results))
+    assert said.code == 0, said.err
+    assert said.document["trials"]["finished"] == 24
+
+
+def test_a_reader_that_leaves_early_is_no_error(plugin, tmp_path):
+    said = subprocess.run(
+        f"{sys.executable} -P -m harness.cli.main list metrics | head -n 1",
+        shell=True,
+        env={**os.environ, "PYTHONPATH": plugin},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert said.stderr == ""

@@ -1,0 +1,56 @@
+"""Importing the harness and asking for help must stay cheap, and need no torch."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+
+import pytest
+
+import harness
+
+HEAVY = ("torch", "torchvision", "pandas", "scipy", "matplotlib", "skimage", "av", "rich")
+
+
+def python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("module", ["harness", "harness.types", "harness.cli.main", "harness.cli.verbs"])
+def test_importing_brings_nothing_heavy(module):
+    found = python(f"import sys, {module}; print([name for name in {HEAVY!r} if name in sys.modules])")
+    assert found == "[]"
+
+
+def test_help_imports_no_command(diptych):
+    code = (
+        "import sys, harness.cli.main as m; m.run(['--help']); "
+        "print([n for n in sys.modules if n.startswith('harness.cli.commands')])"
+    )
+    assert python(code).splitlines()[-1] == "[]"
+
+
+def test_help_answers_at_once(diptych):
+    seconds = []
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        said = diptych("--help")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert said.code == 0
+    assert "compare" in said.out
+    assert min(seconds) < 0.4  # seconds of computation: another process on the machine is no failure
+
+
+def test_every_public_name_exists_and_is_declared_once():
+    assert sorted(harness.__all__) == sorted({*harness._HOME_OF, "__version__"})
+    for name in harness.__all__:
+        assert getattr(harness, name) is not None
+    assert set(harness.__all__) <= set(dir(harness))
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = harness.nonsense

@@ -1,0 +1,64 @@
+"""The forms of output: JSON, plain columns, and a table on a terminal."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.cli.findings import change
+from harness.cli.output import Output, align, plain
+from harness.types import Estimate
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_plain_turns_what_json_cannot_say_into_null():
+    assert plain({"a": (math.nan, math.inf, 1.5), 2: Path("x"), "n": np.float64(2.5)}) == {
+        "a": [None, None, 1.5],
+        "2": "x",
+        "n": 2.5,
+    }
+
+
+def test_plain_refuses_what_has_no_json_form():
+    with pytest.raises(TypeError, match="object has no JSON form"):
+        plain({"a": object()})
+
+
+def test_the_document_is_the_last_line_and_the_text_is_not_made():
+    stream = io.StringIO("")
+    Output(stream, as_json=True).emit(Estimate(value=math.nan, unit="s"), lambda: pytest.fail("text was made"))
+    assert json.loads(stream.getvalue().splitlines()[-1])["value"] is None
+
+
+def test_columns_are_aligned_without_trailing_blanks():
+    assert align([["a", "b"], ["long", ""]]) == ["a     b", "long"]
+
+
+def test_a_terminal_gets_a_table_and_a_pipe_gets_columns():
+    for stream, drawn in ((Terminal(), True), (io.StringIO(), False)):
+        Output(stream).table(["name", "verdict"], [["[bold]quick[/bold]", "improved"]])
+        text = stream.getvalue()
+        assert "[bold]quick[/bold]" in text  # a name is text, not markup
+        assert ("─" in text) is drawn
+
+
+@pytest.mark.parametrize(
+    ("estimate", "said"),
+    [
+        (Estimate(value=1.382, low=1.359, high=1.404, unit="ratio"), ("+38.2 %", "[+35.9 %, +40.4 %]")),
+        (Estimate(value=-0.5, low=-0.75, high=-0.25, unit="dB"), ("-0.5 dB", "[-0.75 dB, -0.25 dB]")),
+        (Estimate(value=None, reason="fewer than 6 clusters"), ("-", "fewer than 6 clusters")),
+        (Estimate(value=1.0, unit="ratio", reason="one case"), ("+0.0 %", "one case")),
+    ],
+)
+def test_a_change_is_said_with_its_interval_or_the_reason(estimate, said):
+    assert change(estimate) == said
