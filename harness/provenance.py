@@ -1,7 +1,7 @@
-"""Where a number comes from: *context* (what can change it) and *info* (what cannot), and the key of what may be compared.
+"""Where a number comes from: *context* (what can change it), *info* (what cannot), and the comparability key.
 
-The comparability key is the SHA-256 of case (suite, version, scale, seed, arms) and context. Commit, arguments, packages
-and time are information: two commits are compared on purpose.
+The key is the SHA-256 of case (suite, version, scale, seed, arms) and context. Commit, arguments, packages and time are
+information: two commits are compared on purpose.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ def code_facts(file: Path = HERE) -> dict[str, Any]:
     except FileNotFoundError:
         return {**nothing, "reason": "git is not installed"}
     except (OSError, subprocess.SubprocessError):
-        return {**nothing, "reason": "the code is not in a git repository (an installed package)"}
+        return {**nothing, "reason": "the code is not tracked by git (an installed package)"}
     try:
         root = Path(git(folder, "rev-parse", "--show-toplevel").decode().strip())
         commit = git(root, "rev-parse", "HEAD").decode().strip()

@@ -1,0 +1,70 @@
+"""The live components of a run: makers, metrics, extractors, built from their registered names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from harness.device import Device
+from harness.errors import DiptychError
+from harness.plan import chosen_scale
+from harness.protocols import Extractor, Maker
+from harness.provenance import context_facts
+from harness.registry import Registry
+from harness.store.records import Plan
+from harness.types import Metric, Suite
+
+
+def load_metrics(suite: Suite, registry: Registry) -> dict[str, Metric]:
+    """Return the suite's metrics by name, in its order, the primary ones among them."""
+    names = dict.fromkeys((*suite.metrics, suite.primary_speed, suite.primary_quality))
+    return {name: registry.get("metric", name) for name in names}
+
+
+@dataclass
+class Parts:
+    """The live components of a run.
+
+    Attributes:
+        makers: One per name, shared by all arms that name it.
+        metrics: By name, in the suite's order.
+        extractors: By feature space.
+    """
+
+    makers: dict[str, Maker]
+    metrics: dict[str, Metric]
+    extractors: dict[str, Extractor]
+
+    @classmethod
+    def build(cls, suite: Suite, plan: Plan, device: Device, threads: int, registry: Registry) -> Parts:
+        """Build every component, and let the makers check all arms against all cases.
+
+        Raises:
+            DiptychError: A component is unknown or cannot be built, or an arm cannot run a case; names both.
+        """
+        metrics = load_metrics(suite, registry)
+        arms = [suite.arm(name) for name in plan.arms]
+        names = sorted({arm.maker for arm in arms})
+        makers: dict[str, Maker] = {name: registry.get("maker", name)(str(device), threads) for name in names}
+        for case in chosen_scale(suite, plan.scale).cases:
+            for arm in arms:
+                try:
+                    makers[arm.maker].check(arm, case)
+                except DiptychError as error:
+                    error.args = (f"arm {arm.name!r} cannot run case {case.name!r}: {error}",)
+                    raise
+        spaces = dict.fromkeys(m.feature_space for m in metrics.values() if m.feature_space is not None)
+        extractors: dict[str, Extractor] = {s: registry.get("extractor", s)(str(device)) for s in spaces}
+        return cls(makers, metrics, extractors)
+
+    def context(self, device: Device, threads: int) -> dict[str, Any]:
+        """Collect what can change a number; call it inside :func:`harness.device.reproducible`.
+
+        An extractor may have a ``context()`` like a maker's (its weights' hash); the protocol does not ask for it.
+        """
+        makers = {name: maker.context() for name, maker in self.makers.items()}
+        extractors: dict[str, Any] = {}
+        for name, extractor in self.extractors.items():
+            tell = getattr(extractor, "context", None)
+            extractors[name] = {} if tell is None else tell()
+        return context_facts(device, threads, makers, extractors)

@@ -1,0 +1,270 @@
+"""One trial: make the video, check it, read the metrics off it, and turn whatever happens into a record."""
+
+from __future__ import annotations
+
+import gc
+import math
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from harness.errors import DiptychError
+from harness.load import FLAGGED_CORES, LoadReading, foreign_cores, load_average, read_load
+from harness.protocols import Extractor, Maker
+from harness.provenance import now
+from harness.samples import save_sample
+from harness.store.records import FeatureRows, PlannedTrial, TrialError, TrialRecord
+from harness.store.run_store import RunStore
+from harness.types import Arm, Case, Made, Metric
+
+SHAPE_PARAMS = ("world", "frames", "prompt_frames", "rows", "columns", "height", "width", "batch")
+WEIGHT_PARAMS = ("model", "weights", "checkpoint")  # arms that differ in one of these are meant to differ in weights
+
+
+class RejectedError(DiptychError):
+    """What an arm made cannot be a result.
+
+    Attributes:
+        type: Short name of the reason: ``"HashMismatch"``, ``"NotFinite"`` or ``"InvalidOutput"``.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.type = kind
+
+
+@dataclass
+class Bench:
+    """Everything that trials of one run share.
+
+    Attributes:
+        store: Where records and videos go.
+        makers: By name.
+        metrics: By name, in the suite's order.
+        extractors: By feature space.
+        arms: By name.
+        cases: By name.
+        repeats: Timed calls inside a trial.
+        kept: Blocks whose videos are saved.
+        load: Reads the machine's load; tests inject one.
+        first_calls: (arm, shape) → seconds of a warm-up's first call, until a record takes it.
+    """
+
+    store: RunStore
+    makers: Mapping[str, Maker]
+    metrics: Mapping[str, Metric]
+    extractors: Mapping[str, Extractor]
+    arms: Mapping[str, Arm]
+    cases: Mapping[str, Case]
+    repeats: int
+    kept: frozenset[Any] = frozenset()
+    load: Callable[[], LoadReading] = read_load
+    first_calls: dict[tuple[str, str], float] = field(default_factory=dict)
+
+
+def run_trial(bench: Bench, trial: PlannedTrial, halves: Iterable[TrialRecord]) -> TrialRecord:
+    """Run one trial and return its record, finished or failed; it is not appended here.
+
+    Args:
+        bench: What trials share.
+        trial: The trial.
+        halves: Finished records of the same block; their hashes must agree with this one's.
+
+    Returns:
+        The record. Only ``KeyboardInterrupt`` and ``SystemExit`` pass through.
+    """
+    arm, case = bench.arms[trial.arm], bench.cases[trial.block.case]
+    started = now()
+    before = bench.load()
+    common: dict[str, Any] = {
+        "index": trial.index,
+        "block": trial.block,
+        "arm": trial.arm,
+        "seed": trial.seed,
+        "started_at": started,
+    }
+    info: dict[str, Any] = {"load_average": load_average()}
+    flags: list[str] = []
+    try:
+        made = bench.makers[arm.maker].make(arm, case, trial.seed, bench.repeats)
+        cores = foreign_cores(before, bench.load())
+        info["foreign_cores"] = None if cores is None else round(cores, 3)
+        if cores is not None and cores > FLAGGED_CORES:
+            flags.append("load")
+        flags += [str(flag) for flag in made.info.get("flags", [])]
+        check_output(made)
+        check_hashes(made, trial, arm, halves, bench.arms)
+        return TrialRecord(
+            **common,
+            status="finished",
+            values=metric_values(made, case, bench.metrics),
+            seconds=[float(s) for s in made.seconds],
+            first_call_seconds=first_call_seconds(bench, made, arm, case),
+            prefill_seconds=made.prefill_seconds,
+            peak_memory_bytes=made.peak_memory_bytes,
+            counts={name: int(n) for name, n in made.counts.items()},
+            hashes=dict(made.hashes),
+            features={} if case.speed_only else feature_rows(made, bench.extractors),
+            sample=save_sample(bench.store, made) if trial.block in bench.kept else None,
+            flags=flags,
+            info={**info, **{k: v for k, v in made.info.items() if k != "flags"}},
+        )
+    except Exception as error:  # noqa: BLE001 - whatever an arm does wrong is this trial's failure, not the run's
+        record = TrialRecord(**common, status="failed", error=describe_error(error), flags=flags, info=info)
+    release_memory()
+    return record
+
+
+def first_call_seconds(bench: Bench, made: Made, arm: Arm, case: Case) -> float | None:
+    """Return the first call's duration: the maker's own, else the warm-up's, which the first trial after it reports."""
+    warm = bench.first_calls.pop((arm.name, shape_key(case)), None)
+    return warm if made.first_call_seconds is None else made.first_call_seconds
+
+
+def crashed(trial: PlannedTrial, deaths: int) -> TrialRecord:
+    """Return the record of a trial in which the process died ``deaths`` times."""
+    message = (
+        f"the process died {deaths} times in this trial: killed, out of memory, or crashed in native code. "
+        "To try it again: resume with --retry-failed"
+    )
+    return TrialRecord(
+        index=trial.index,
+        block=trial.block,
+        arm=trial.arm,
+        seed=trial.seed,
+        started_at=now(),
+        status="failed",
+        error=TrialError(type="Crashed", message=message),
+    )
+
+
+def check_output(made: Made) -> None:
+    """Refuse what is no video or no duration.
+
+    Raises:
+        RejectedError: NaN or infinity among the frames or durations, or a video that is not uint8 ``[T, H, W, 3]``.
+    """
+    if not made.seconds or not all(math.isfinite(s) and s > 0 for s in made.seconds):
+        raise RejectedError("NotFinite", f"the maker's durations must be positive and finite: {made.seconds}")
+    for name, frames in (("video", made.video), ("reference", made.reference), ("prompt", made.prompt)):
+        if frames is None:
+            continue
+        array = np.asarray(frames)
+        if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
+            raise RejectedError("NotFinite", f"the {name} holds NaN or infinity")
+        if array.dtype != np.uint8 or array.ndim != 4 or array.shape[-1] != 3:
+            raise RejectedError(
+                "InvalidOutput", f"the {name} must be uint8 [T, H, W, 3], not {array.dtype} {list(array.shape)}"
+            )
+
+
+def check_hashes(
+    made: Made, trial: PlannedTrial, arm: Arm, halves: Iterable[TrialRecord], arms: Mapping[str, Arm]
+) -> None:
+    """Prove that this half met what the other halves of its block met.
+
+    ``prompt`` must agree always; ``weights`` unless the arms name other weights (a parameter of ``WEIGHT_PARAMS``);
+    ``noise`` at equal seeds, unless one of both says ``info["deterministic"]`` (greedy: it consumes none).
+
+    Raises:
+        RejectedError: A hash differs, or only one half has it.
+    """
+    for half in halves:
+        other = arms[half.arm]
+        names = ["prompt"]
+        if all(arm.params.get(key) == other.params.get(key) for key in WEIGHT_PARAMS):
+            names.append("weights")
+        if half.seed == trial.seed and not (made.info.get("deterministic") or half.info.get("deterministic")):
+            names.append("noise")
+        for name in names:
+            mine, theirs = made.hashes.get(name), half.hashes.get(name)
+            if mine != theirs:
+                raise RejectedError(
+                    "HashMismatch",
+                    f"the {name} of arm {arm.name!r} ({mine or 'no hash'}) is not that of arm {other.name!r} "
+                    f"({theirs or 'no hash'}) in the same block: the halves do not match",
+                )
+
+
+def metric_values(made: Made, case: Case, metrics: Mapping[str, Metric]) -> dict[str, float | None]:
+    """Compute every metric of a trial; quality is None for random weights, set metrics for single clips.
+
+    Raises:
+        RejectedError: A metric is NaN or infinite.
+    """
+    values: dict[str, float | None] = {}
+    for name, metric in metrics.items():
+        value = None if case.speed_only and metric.quality else metric.compute(made)
+        if value is not None and not math.isfinite(value):
+            raise RejectedError("NotFinite", f"metric {name} is {value}")
+        values[name] = None if value is None else float(value)
+    return values
+
+
+def feature_rows(made: Made, extractors: Mapping[str, Extractor]) -> dict[str, FeatureRows]:
+    """Extract the features of what was made and of its reference.
+
+    Raises:
+        RejectedError: A feature is NaN or infinite.
+    """
+    rows: dict[str, FeatureRows] = {}
+    for name, extract in extractors.items():
+        generated = extract(made.video)
+        reference = np.zeros(0) if made.reference is None else extract(made.reference)
+        if not (np.isfinite(generated).all() and np.isfinite(reference).all()):
+            raise RejectedError("NotFinite", f"extractor {name} gives NaN or infinity")
+        rows[name] = FeatureRows(generated=generated.tolist(), reference=reference.tolist())
+    return rows
+
+
+def describe_error(error: Exception) -> TrialError:
+    """Turn an exception into text, so that it holds on to no tensor."""
+    if isinstance(error, RejectedError):
+        return TrialError(type=error.type, message=str(error))
+    kind = "OutOfMemory" if is_out_of_memory(error) else type(error).__name__
+    message = str(error).strip().split("\n")[0] or type(error).__name__
+    text = None if isinstance(error, DiptychError) else "".join(traceback.format_exception(error))
+    return TrialError(type=kind, message=message, traceback=text)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether memory ran out, on the CPU or a GPU; torch need not be there."""
+    text = str(error).lower()
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text))
+    )
+
+
+def release_memory() -> None:
+    """Give back what a failed trial held, so that the next one has room."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+
+
+def shape_key(case: Case) -> str:
+    """Return what tells measured shapes apart: group, model, and those parameters of the case that are sizes."""
+    sizes = [f"{name}={case.params[name]}" for name in SHAPE_PARAMS if name in case.params]
+    return "\x00".join([case.group, case.model, *sizes])
+
+
+def warm_up(bench: Bench, trial: PlannedTrial) -> None:
+    """Make one unmeasured video on the shapes of ``trial``, and remember how long the first call took.
+
+    A warm-up that fails says nothing: its trial fails in the same way and is recorded.
+    """
+    arm, case = bench.arms[trial.arm], bench.cases[trial.block.case]
+    try:
+        made = bench.makers[arm.maker].make(arm, case, trial.seed, 1)
+    except Exception:  # noqa: BLE001 - the trial meets the same error and records it
+        release_memory()
+        return
+    if made.first_call_seconds is not None:
+        bench.first_calls.setdefault((arm.name, shape_key(case)), made.first_call_seconds)
