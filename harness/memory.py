@@ -8,6 +8,7 @@ needs a GPU and is untested without one.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -43,8 +44,12 @@ class PeakMemory:
             self.start_bytes = torch.cuda.memory_allocated(self.device)
             return self
         try:
-            with (self._proc / "clear_refs").open("r+b", buffering=0) as file:
-                file.write(b"5")
+            # Write only: the file gives its owner no right to read.
+            handle = os.open(self._proc / "clear_refs", os.O_WRONLY)
+            try:
+                os.write(handle, b"5")
+            finally:
+                os.close(handle)
             self._reset = True
         except OSError:
             self._reset = False

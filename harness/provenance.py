@@ -6,6 +6,7 @@ information: two commits are compared on purpose.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -218,9 +219,11 @@ def code_facts(file: Path = HERE) -> dict[str, Any]:
     }
 
 
+@functools.cache
 def installed_packages() -> dict[str, str]:
-    """Return name → version of every distribution of this environment, sorted."""
-    found = {(d.metadata["Name"] or "").lower(): d.version for d in importlib.metadata.distributions()}
+    """Return name → version of every distribution of this environment, sorted; read once per process."""
+    texts = (distribution.metadata for distribution in importlib.metadata.distributions())
+    found = {(text["Name"] or "").lower(): text["Version"] for text in texts}
     return {name: found[name] for name in sorted(found) if name}
 
 
@@ -233,7 +236,7 @@ def info_facts(argv: Sequence[str] | None = None) -> dict[str, Any]:
     return {
         "code": code_facts(),
         "argv": list(sys.argv if argv is None else argv),
-        "packages": installed_packages(),
+        "packages": dict(installed_packages()),
         "platform": platform.platform(),
         "time": now(),
     }

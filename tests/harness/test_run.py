@@ -44,7 +44,8 @@ def run(tmp_path: Path, behaviour: dict[tuple[str, str], str] | None = None, **m
     """Run the fake suite and return the result and its maker."""
     registry, built = fakes.a_registry(behaviour)
     suite = more.pop("suite", fakes.a_suite())
-    settings = {"results": tmp_path, "threads": 1, "registry": registry, "analyse": fakes.fake_analyse, **more}
+    settings = {"results": tmp_path, "threads": 1, "registry": registry, "analyse": fakes.fake_analyse}
+    settings = {**settings, "keep_samples": 0, **more}
     return run_suite(suite, "smoke", **settings), built
 
 
@@ -208,7 +209,7 @@ def test_samples_of_the_first_blocks_of_each_group_are_kept(tmp_path: Path) -> N
     assert sample is not None
     assert sample.generated is not None
     assert store.load_video(sample.generated).shape == (3, 8, 8, 3)
-    none, _ = run(tmp_path / "none", keep_samples=0)
+    none, _ = run(tmp_path / "none")
     assert not (none.path / "samples").exists()
     assert len(kept_blocks(make_plan(fakes.a_suite(cases=1), "smoke", 0), 9)) == 2
 
@@ -293,7 +294,7 @@ def cut(path: Path, lines: int, torn: bytes = b"") -> None:
 
 @pytest.mark.parametrize("lines", [0, 1, 4, 17])
 def test_a_cut_run_is_finished_with_the_same_values_and_nothing_twice(tmp_path: Path, lines: int) -> None:
-    whole, _ = run(tmp_path)
+    whole, _ = run(tmp_path, keep_samples=1)
     before = quality(whole.path)
     cut(whole.path, lines, b'{"schema_version":1,"ind')
     result, built = resume(whole.path)
@@ -380,7 +381,7 @@ CHILD = """
     if (path / "manifest.json").exists():
         resume_run(path, **settings)
     else:
-        run_suite(fakes.a_suite(), "smoke", results=path, threads=1, **settings)
+        run_suite(fakes.a_suite(), "smoke", results=path, threads=1, keep_samples=0, **settings)
 """
 
 
@@ -417,10 +418,11 @@ def test_a_trial_that_kills_its_process_three_times_fails_and_the_rest_goes_on(t
         t.index for t in RunStore.open(path).manifest.plan.trials if (t.arm, t.block.case) == ("fast", "case1")
     )
     cut(path, deadly)
+    note = InFlight(path)
+    note.deaths = {deadly: 1}
+    note.begin(deadly)  # two processes died already
     assert child(path, "die").wait() == -signal.SIGKILL
-    assert InFlight(path).deaths == {deadly: 1}
-    (path / ".in-flight.json").write_text(json.dumps({str(deadly): 2}))  # the second death, without its start-up time
-    assert child(path, "die").wait() == -signal.SIGKILL
+    assert InFlight(path).deaths == {deadly: 3}
     result, _ = resume(path)
     assert errors(path) == {("fast", "case1", 0): "Crashed"}
     assert (result.finished, result.failed, result.missing) == (17, 1, 0)
