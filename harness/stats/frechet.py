@@ -97,20 +97,24 @@ def _factor(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 def trace_of_root(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
     """Return ``tr (S_1 S_2)^(1/2)`` of two covariances.
 
-    Well-conditioned pairs take the fast route: eigenvalues of the symmetric ``L^T S_2 L`` with ``S_1 = L L^T``
+    Well-conditioned pairs take the fast route: eigenvalues of the symmetric ``L_1^T S_2 L_1`` with ``S_1 = L_1 L_1^T``
     (Cholesky). Their roots would amplify rounding at small eigenvalues (a zero becomes 1e-8 of the largest), so
-    ill-conditioned or singular pairs take singular values of the factors' product, which do not.
+    ill-conditioned pairs take the singular values of ``L_1^T L_2``, which do not, and singular ones (fewer clips than
+    dimensions) those of factors from an eigendecomposition.
     """
     try:
-        lower = np.linalg.cholesky(first)
+        one, two = np.linalg.cholesky(first), np.linalg.cholesky(second)
     except np.linalg.LinAlgError:
-        pass  # singular: fewer clips than dimensions
+        one, two = _factor(first), _factor(second)
     else:
-        product = lower.T @ second @ lower
-        values = np.linalg.eigvalsh((product + product.T) / 2)
-        if values[0] > CONDITION * values[-1]:
-            return float(np.sqrt(values).sum())
-    return float(np.linalg.svd(_factor(first).T @ _factor(second), compute_uv=False).sum())
+        # the eigenvalues of S spread at least as far as the squared diagonal of L: no need to try the fast route then
+        pivots = [np.diag(lower) for lower in (one, two)]
+        if np.prod([(d.min() / d.max()) ** 2 for d in pivots]) > CONDITION:
+            product = one.T @ second @ one
+            values = np.linalg.eigvalsh((product + product.T) / 2)
+            if values[0] > CONDITION * values[-1]:
+                return float(np.sqrt(values).sum())
+    return float(np.linalg.svd(one.T @ two, compute_uv=False).sum())
 
 
 def distance_of_moments(first: Moments, second: Moments) -> float:

@@ -8,6 +8,7 @@ interval at the nominal 95 %, measured by :func:`harness.stats.coverage.coverage
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -92,8 +93,9 @@ def cluster_means(values: NDArray[np.float64], clusters: Sequence[str]) -> tuple
         The cluster names, sorted, and their means, float64 ``[clusters]``.
     """
     names, index = np.unique(np.asarray(list(clusters), dtype=str), return_inverse=True)
-    sums = np.bincount(index, weights=values, minlength=len(names))
-    return [str(name) for name in names], sums / np.bincount(index, minlength=len(names))
+    # exactly rounded sums: the order of repetitions, and which arm is called the baseline, change no bit
+    members = np.split(values[np.argsort(index, kind="stable")], np.cumsum(np.bincount(index))[:-1])
+    return [str(name) for name in names], np.array([math.fsum(part) / len(part) for part in members])
 
 
 def identical(means: NDArray[np.float64]) -> bool:
