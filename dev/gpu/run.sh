@@ -1,0 +1,207 @@
+#!/usr/bin/env bash
+# Everything that wants a GPU, for a machine with Python 3.12, torch and an NVIDIA card, and no network.
+#
+#   dev/gpu/run.sh prepare         before, on a machine with the network and the simulator: fills dev/gpu/clips
+#   dev/gpu/run.sh STAGE [FOLDER]  there: one of check, tests, train, bench, all; results go to FOLDER, else $OUT, else
+#                                  dev/gpu/work/out
+#
+# Each stage ends in under 9 minutes (DIPTYCH_GPU_SECONDS) and goes on where it stopped when it is called again; what it
+# needs for that travels in FOLDER (state.tar.gz.*) for a machine that forgets. At most 8 files of 16 MiB are left there.
+#
+# STATUS: written without a GPU at hand and never run on one. Expect to mend it on first use, and then delete this line.
+set -euo pipefail
+exec </dev/null
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+stage=${1:-}
+out=${2:-${OUT:-dev/gpu/work/out}}
+seconds=${DIPTYCH_GPU_SECONDS:-480}
+carried=dev/gpu/clips # not committed; made by prepare
+work=dev/gpu/work     # not committed; checkpoints and runs
+python=${PYTHON:-python3}
+state=$out/state.tar.gz
+piece=15m
+most_bytes=$((64 * 1024 * 1024))
+
+export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH} DIPTYCH_OFFLINE=1 DIPTYCH_RESULTS=$PWD/$work/results
+export DIPTYCH_CACHE=${DIPTYCH_CACHE:-$PWD/$carried/cache}
+
+say() { printf '%s\n' "$*" >&2; }
+
+# --- before: what a bare machine lacks --------------------------------------------------------------------------------
+
+prepare() {
+  mkdir -p "$carried/wheels" "$carried/cache"
+  unset DIPTYCH_OFFLINE
+  "$python" -m pip download --quiet --no-deps --only-binary=:all: --python-version 3.12 -d "$carried/wheels" \
+    pydantic pydantic-core annotated-types typing-inspection crafter opensimplex ||
+    say "some wheels could not be had; the machine must bring those packages itself"
+  # Training and validation clips as tokens, and the frames of the test clips that the decoding suite shows.
+  "$python" -m models.training.export --world crafter-9x9 --split train --count 9600 --out "$carried/train.npz"
+  "$python" -m models.training.export --world crafter-9x9 --split validation --count 256 --out "$carried/validation.npz"
+  "$python" - <<'PYTHON'
+from harness.cli.builtin import load_builtin
+from harness.cli.verbs import get_suite
+
+registry = load_builtin()
+wanted: dict[str, int] = {}
+for case in get_suite("decoding").scales["small"].cases:
+    world = registry.get("model", case.model).world
+    wanted[world] = max(wanted.get(world, 0), int(case.params["index"]) + 1)
+for world, count in wanted.items():
+    registry.get("world", world)().clips("test", count)
+    print(world, count)
+PYTHON
+  local bytes
+  bytes=$(($(du -sb "$carried" | cut -f1) + $(git ls-files -z | du -cb --files0-from=- | tail -n 1 | cut -f1)))
+  say "repository and $carried: $bytes bytes of at most $most_bytes"
+  [ "$bytes" -le "$most_bytes" ]
+}
+
+# --- there --------------------------------------------------------------------------------------------------------------
+
+begin() {
+  say "$0: never run on a GPU before this commit; read what it says with that in mind"
+  mkdir -p "$out" "$work"
+  if [ ! -e "$work/begun" ] && compgen -G "$state.*" >/dev/null; then
+    say "going on from $state.*"
+    cat "$state".* | tar -xz -C "$work"
+  fi
+  touch "$work/begun"
+  if compgen -G "$carried/wheels/*.whl" >/dev/null; then
+    # Only into a folder of ours, and behind what the machine has: its torch and NumPy stay in front.
+    "$python" -m pip install --quiet --no-index --no-deps --upgrade --target "$work/site" "$carried"/wheels/*.whl ||
+      say "the carried wheels do not fit this Python"
+    export PYTHONPATH=$PYTHONPATH:$PWD/$work/site
+  fi
+}
+
+# Pack checkpoints and runs in pieces that fit through a small door; the old pieces go first.
+keep() {
+  rm -f "$state".*
+  tar -cz -C "$work" --exclude=./site --exclude=./out --exclude='*/samples' . | split -b "$piece" -d - "$state."
+  ls -l "$out" >&2
+}
+
+check() {
+  {
+    nvidia-smi --query-gpu=name,driver_version,memory.total,power.limit --format=csv || echo "no nvidia-smi"
+    "$python" - <<'PYTHON'
+import importlib.metadata as metadata
+import importlib.util
+import sys
+
+NEEDED = {"torch": "torch", "numpy": "numpy", "pydantic": "pydantic", "safetensors": "safetensors", "scipy": "scipy"}
+USED = {
+    "click": "the command line (stages use Python directly without it)",
+    "pytest": "stage tests",
+    "hypothesis": "stage tests",
+    "psutil": "memory and load",
+    "crafter": "clips that are not carried",
+    "opensimplex": "clips that are not carried",
+    "av": "keeping videos (runs here keep none)",
+    "skimage": "SSIM",
+    "pandas": "reports",
+    "transformers": "the comparison with another implementation",
+}
+print("python", sys.version.split()[0])
+lacking = []
+for name in NEEDED:
+    if importlib.util.find_spec(name):
+        print(name, metadata.version(name))
+    else:
+        lacking.append(name)
+        print("MISSING and needed:", name)
+for name, why in USED.items():
+    if not importlib.util.find_spec(name):
+        print(f"missing: {name}: {why}")
+if "torch" not in lacking:
+    import torch
+
+    print("cuda", torch.version.cuda, torch.cuda.get_device_name(0) if torch.cuda.is_available() else "NOT AVAILABLE")
+    if not torch.cuda.is_available():
+        lacking.append("a CUDA device")
+sys.exit(f"cannot go on without: {', '.join(lacking)}" if lacking else 0)
+PYTHON
+  } 2>&1 | tee "$out/check.txt"
+}
+
+tests() {
+  if ! "$python" -c 'import pytest, hypothesis' 2>/dev/null; then
+    say "tests: pytest or hypothesis is missing; not run"
+    return 1
+  fi
+  timeout "$seconds" "$python" -m pytest -m gpu -p no:cacheprovider tests 2>&1 | tee "$out/tests.txt"
+}
+
+# Interrupted by the clock, training leaves its last checkpoint, and a later call goes on from it.
+train() {
+  local folder=$work/video-transformer code=0 resume=False
+  [ ! -e "$carried/train.npz" ] && { say "train: $carried/train.npz is missing; run prepare first"; return 1; }
+  [ -d "$folder" ] && resume=True
+  timeout --signal=INT --kill-after=30 "$seconds" "$python" - "$folder" "$carried" "$resume" 2>&1 <<'PYTHON' | tee -a "$out/train.txt" || code=$?
+import sys
+from pathlib import Path
+
+from harness import train_video_transformer
+
+folder, carried, resume = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] == "True"
+done = train_video_transformer(
+    folder,
+    "gpu",
+    resume=resume,
+    clips=carried / "train.npz",
+    validation_clips=carried / "validation.npz",
+)
+print("finished:", done.model_dump_json())
+PYTHON
+  if [ -e "$folder/video_transformer.safetensors" ]; then
+    cp "$folder/video_transformer.safetensors" "$out/"
+  else
+    say "train: not finished (exit $code); call it again to go on"
+  fi
+}
+
+# One run of the decoding suite; a later call resumes it, trial by trial.
+bench() {
+  timeout --signal=INT --kill-after=30 "$seconds" "$python" - "${DIPTYCH_GPU_SCALE:-small}" 2>&1 <<'PYTHON' | tee -a "$out/bench.txt" || say "bench: not finished; call it again to go on"
+import os
+import sys
+from pathlib import Path
+
+from harness import resume_run, run_suite
+from harness.cli.progress import RunProgress
+
+runs = sorted(Path(os.environ["DIPTYCH_RESULTS"]).glob("decoding/*"))
+with RunProgress() as progress:
+    if runs:
+        facts = resume_run(str(runs[-1]), progress=progress.show)
+    else:
+        facts = run_suite("decoding", sys.argv[1], device="cuda", keep_samples=0, progress=progress.show)
+print(facts.conclusion)
+print(facts.model_dump_json())
+PYTHON
+}
+
+case "$stage" in
+  prepare) prepare ;;
+  check | tests | train | bench)
+    begin
+    code=0
+    "$stage" || code=$?
+    keep
+    exit "$code"
+    ;;
+  all)
+    begin
+    code=0
+    check || exit 1
+    for each in tests train bench; do "$each" || code=1; done
+    keep
+    exit "$code"
+    ;;
+  *)
+    say "usage: dev/gpu/run.sh prepare | check | tests | train | bench | all  [FOLDER]"
+    exit 2
+    ;;
+esac
