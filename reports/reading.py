@@ -1,0 +1,166 @@
+"""What a report reads of a run: its manifest, its records and the analysis of them. Nothing is computed here twice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.analyse import Analysis, analyse
+from harness.store.records import Manifest, TrialRecord
+from harness.store.run_store import RunStore
+from harness.types import Conclusion, Finding, Metric
+from reports.figures import ArmStyle, Reach
+
+_RANK = {
+    "faster at comparable quality": 0,
+    "faster, quality inconclusive": 1,
+    "speed only": 1,
+    "faster but worse": 2,
+    "not faster": 3,
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One run, read and analysed.
+
+    Attributes:
+        store: The open run folder, for its videos and problems.
+        manifest: What was asked.
+        records: Every trial's record, by index.
+        analysis: Findings and conclusions.
+        styles: How each arm looks, by name, in the suite's order.
+        groups: Strata, in the order of the cases.
+        speed_only: Strata of random weights.
+    """
+
+    store: RunStore
+    manifest: Manifest
+    records: tuple[TrialRecord, ...]
+    analysis: Analysis
+    styles: dict[str, ArmStyle]
+    groups: tuple[str, ...]
+    speed_only: frozenset[str]
+
+    def finding(self, metric: str, group: str, arm: str) -> Finding | None:
+        """The finding of ``arm`` for ``metric`` in ``group``, or None."""
+        for f in self.analysis.findings:
+            if (f.metric, f.group, f.arm) == (metric, group, arm):
+                return f
+        return None
+
+    def conclusions(self, group: str) -> list[Conclusion]:
+        """Conclusions of ``group``, in the suite's order of arms."""
+        order = list(self.styles)
+        found = [c for c in self.analysis.conclusions if c.group == group]
+        return sorted(found, key=lambda c: order.index(c.arm) if c.arm in order else len(order))
+
+    def best(self, group: str) -> Conclusion | None:
+        """The most favourable conclusion of ``group`` that is not the negative control's; the fastest of equals."""
+        control = self.manifest.suite.negative_control
+        found = [c for c in self.conclusions(group) if c.arm != control] or self.conclusions(group)
+
+        def rank(c: Conclusion) -> tuple[int, float]:
+            speed = self.finding(self.manifest.suite.primary_speed, group, c.arm)
+            reach = None if speed is None else speed_up(speed)
+            return _RANK.get(c.word, 9), -(reach.value if reach else 0.0)
+
+        return min(found, key=rank, default=None)
+
+    def finished(self, group: str) -> list[TrialRecord]:
+        """Finished trials of ``group``."""
+        return [r for r in self.records if r.block.group == group and r.status == "finished"]
+
+
+def read_run(path: Path, metrics: Mapping[str, Metric]) -> Reading:
+    """Open a run folder and analyse its records.
+
+    Args:
+        path: The run's folder.
+        metrics: Registered metrics by name.
+
+    Raises:
+        DiptychError: The folder holds no readable run.
+    """
+    store = RunStore.open(path)
+    manifest = store.manifest
+    records = tuple(sorted(store.records(), key=lambda r: r.index))
+    suite = manifest.suite
+    cases = suite.scales[manifest.plan.scale].cases
+    planned = [b.group for b in manifest.plan.blocks]
+    return Reading(
+        store=store,
+        manifest=manifest,
+        records=records,
+        analysis=analyse(suite, records, metrics),
+        styles=arm_styles([a.name for a in suite.arms], suite.baseline, suite.negative_control),
+        groups=tuple(dict.fromkeys(planned)),
+        speed_only=frozenset(c.group for c in cases if c.speed_only),
+    )
+
+
+def arm_styles(arms: Iterable[str], baseline: str, control: str | None) -> dict[str, ArmStyle]:
+    """Give every arm its look: baseline and negative control have fixed ones, the others colours in turn."""
+    styles: dict[str, ArmStyle] = {}
+    colours = 0
+    for arm in arms:
+        if arm == baseline:
+            styles[arm] = ArmStyle(arm, "baseline")
+        elif arm == control:
+            styles[arm] = ArmStyle(arm, "control")
+        else:
+            styles[arm] = ArmStyle(arm, "arm", colours)
+            colours += 1
+    return styles
+
+
+def speed_up(finding: Finding) -> Reach | None:
+    """Turn a finding of a speed metric into a speed-up: above 1 is faster, whichever way the metric points."""
+    e = finding.estimate
+    if e.value is None or e.value <= 0:
+        return None
+    if e.direction == "higher":
+        return Reach(e.value, e.low, e.high)
+    inverse = [None if v is None or v <= 0 else 1 / v for v in (e.high, e.low)]
+    return Reach(1 / e.value, *inverse)
+
+
+def difference(finding: Finding) -> Reach | None:
+    """Turn a finding into a value with its interval's ends, or None where there is no number."""
+    e = finding.estimate
+    return None if e.value is None else Reach(e.value, e.low, e.high)
+
+
+def exact_ratio(
+    records: Sequence[TrialRecord], arm: str, baseline: str, read: Callable[[TrialRecord], float | None]
+) -> float | None:
+    """Baseline over arm of a quantity that is exact (a count, a prediction), as the geometric mean over shared blocks.
+
+    Args:
+        records: Finished trials of one group.
+        arm: The arm.
+        baseline: The baseline arm.
+        read: The quantity of one trial, or None.
+    """
+    by_arm: dict[str, dict[tuple[str, int], float]] = {arm: {}, baseline: {}}
+    for r in records:
+        value = read(r)
+        if r.arm in by_arm and value is not None and value > 0:
+            by_arm[r.arm][(r.block.case, r.block.repetition)] = value
+    shared = sorted(by_arm[arm].keys() & by_arm[baseline].keys())
+    if not shared:
+        return None
+    return math.exp(math.fsum(math.log(by_arm[baseline][k] / by_arm[arm][k]) for k in shared) / len(shared))
+
+
+def passes(record: TrialRecord) -> float | None:
+    """Model passes of one generation."""
+    return record.counts.get("passes")
+
+
+def bound_seconds(record: TrialRecord) -> float | None:
+    """Predicted seconds of one generation at the device's measured bandwidth and arithmetic peak, where recorded."""
+    value = record.info.get("bound_seconds")
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -1,0 +1,283 @@
+"""A run turned into the parts of its page: cards, tables, figures, diptychs, notes, provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from harness.types import Conclusion, Estimate, Metric
+from reports.diptychs import Diptych, diptychs
+from reports.plots import Plot, latency_plot, speed_plot, trade_plot
+from reports.provenance import facts_table, run_facts, shown_info, without_packages
+from reports.reading import Reading, speed_up
+from reports.tables import Cell, Column, Table, metric_table
+from reports.wording import (
+    ABSENT,
+    CONCLUSION_SYMBOLS,
+    count,
+    display_unit,
+    estimate_text,
+    level_text,
+    metric_title,
+    plain,
+    spans,
+)
+
+UNJUDGED = "not judged"
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One half of a conclusion's card.
+
+    Attributes:
+        label: ``"what it bought"`` or ``"what it cost"``.
+        metric: Metric in words, with its unit.
+        value: The number, without its interval.
+        interval: The interval with its level, or why there is none.
+        verdict: Verdict word, for its colour and symbol, or empty.
+    """
+
+    label: str
+    metric: str
+    value: str
+    interval: str
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """Everything about one stratum.
+
+    Attributes:
+        name: Stratum.
+        speed_only: Random weights.
+        best: The conclusion that leads, or None.
+        leaves: Its card: speed and quality.
+        conclusions: One per arm.
+        primary: Tables of the declared family and of quality.
+        others: Tables of the rest.
+        absent: Metrics without any number, each with the reason.
+        plots: Figures.
+    """
+
+    name: str
+    speed_only: bool
+    best: Conclusion | None
+    leaves: tuple[Leaf, ...]
+    conclusions: tuple[Conclusion, ...]
+    primary: tuple[Table, ...]
+    others: tuple[Table, ...]
+    absent: tuple[tuple[str, str], ...]
+    plots: tuple[Plot, ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One run's part of the page.
+
+    Attributes:
+        key: Prefix of its ids, unique on the page.
+        reading: The run.
+        groups: By stratum.
+        diptychs: By stratum, where videos were kept.
+        notes: Sentences.
+        failures: Failed trials, or None.
+        thresholds: Declared thresholds with their reasons.
+        methods: How intervals were made: (level and method, what for).
+        facts: Provenance as (term, value).
+        context: What can change the numbers.
+        info: What cannot.
+        packages: Versions of packages, folded.
+    """
+
+    key: str
+    reading: Reading
+    groups: tuple[Group, ...]
+    diptychs: tuple[Diptych, ...]
+    notes: tuple[str, ...]
+    failures: Table | None
+    thresholds: Table
+    methods: tuple[tuple[str, str], ...]
+    facts: tuple[tuple[str, str], ...]
+    context: Table
+    info: Table
+    packages: Table
+
+
+def build_section(reading: Reading, metrics: Mapping[str, Metric], key: str, rows_per_group: int) -> Section:
+    """Build one run's part.
+
+    Args:
+        reading: The run.
+        metrics: Registered metrics by name.
+        key: Prefix of its ids.
+        rows_per_group: Most samples shown per group.
+    """
+    shown, without_videos = diptychs(reading, metrics, rows_per_group)
+    info, packages = without_packages(shown_info(reading.manifest.info))
+    context, more = without_packages(reading.manifest.context)
+    return Section(
+        key=key,
+        reading=reading,
+        groups=tuple(_group(reading, metrics, g, f"{key}-{i}") for i, g in enumerate(reading.groups)),
+        diptychs=tuple(shown),
+        notes=(*_notes(reading), *without_videos),
+        failures=_failures(reading),
+        thresholds=_thresholds(reading, metrics),
+        methods=tuple(_methods(reading)),
+        facts=tuple(run_facts(reading)),
+        context=facts_table("Context: what can change the numbers", context),
+        info=facts_table("Info: what cannot", info),
+        packages=facts_table("Packages", {**packages, **more}),
+    )
+
+
+def _group(reading: Reading, metrics: Mapping[str, Metric], group: str, key: str) -> Group:
+    suite = reading.manifest.suite
+    findings = reading.analysis.findings
+    names = list(dict.fromkeys([suite.primary_speed, suite.primary_quality, *suite.metrics]))
+    names += [n for n in dict.fromkeys(f.metric for f in findings) if n not in names]
+    primary: list[Table] = []
+    others: list[Table] = []
+    absent: list[tuple[str, str]] = []
+    for name in names:
+        found = [f for f in findings if f.metric == name and f.group == group]
+        table = metric_table(reading.analysis, name, group, metrics, suite)
+        if table is not None:
+            lead = any(f.primary for f in found) or name in (suite.primary_speed, suite.primary_quality)
+            (primary if lead else others).append(table)
+        elif found:
+            reasons = dict.fromkeys(f.estimate.reason or "no value" for f in found)
+            absent.append((metric_title(name), "; ".join(reasons)))
+    best = reading.best(group)
+    drawn = [
+        trade_plot(reading, group, metrics, f"{key}-trade"),
+        speed_plot(reading, group, f"{key}-speed"),
+        latency_plot(reading, group, metrics, f"{key}-latency"),
+    ]
+    return Group(
+        name=group,
+        speed_only=group in reading.speed_only,
+        best=best,
+        leaves=() if best is None else _leaves(reading, metrics, best),
+        conclusions=tuple(reading.conclusions(group)),
+        primary=tuple(primary),
+        others=tuple(others),
+        absent=tuple(absent),
+        plots=tuple(p for p in drawn if p is not None),
+    )
+
+
+def _leaves(reading: Reading, metrics: Mapping[str, Metric], best: Conclusion) -> tuple[Leaf, Leaf]:
+    suite = reading.manifest.suite
+    speed = reading.finding(suite.primary_speed, best.group, best.arm)
+    reach = None if speed is None else speed_up(speed)
+    against = f"against {suite.baseline}"
+    if speed is None or reach is None:
+        reason = (speed.estimate.reason if speed else None) or "no complete pair"
+        bought = Leaf("what it bought", metric_title(suite.primary_speed), UNJUDGED, reason, "")
+    else:
+        e = speed.estimate.model_copy(update={"value": reach.value, "low": reach.low, "high": reach.high})
+        metric = f"{metric_title(suite.primary_speed)}, {against}"
+        bought = Leaf("what it bought", metric, *_split(e, 1.0, ""), speed.verdict)
+    if best.group in reading.speed_only:
+        return bought, Leaf("what it cost", "", UNJUDGED, "random weights: nothing can be said of quality", "")
+    quality = reading.finding(suite.primary_quality, best.group, best.arm)
+    title = metric_title(suite.primary_quality)
+    if quality is None or quality.estimate.value is None:
+        reason = (quality.estimate.reason if quality else None) or "no complete pair"
+        return bought, Leaf("what it cost", title, UNJUDGED, reason, "")
+    unit = display_unit(metrics[quality.metric].unit if quality.metric in metrics else quality.unit, [])
+    margin = f"margin {plain(suite.margin)} {unit.label}".strip()
+    cost = Leaf(
+        "what it cost",
+        f"{title}, {against} · {margin}",
+        *_split(quality.estimate, unit.factor, unit.label),
+        quality.verdict,
+    )
+    return bought, cost
+
+
+def _split(e: Estimate, factor: float, unit: str) -> tuple[str, str]:
+    value, _, rest = estimate_text(e, factor).partition(" [")
+    interval = f"[{rest} {unit}".strip() + f" · {level_text(e.level)} interval" if rest else (e.reason or "no interval")
+    return f"{value} {unit}".strip(), f"{interval} · {count(e.n, 'block')}"
+
+
+def _notes(reading: Reading) -> Iterator[str]:
+    analysis, manifest = reading.analysis, reading.manifest
+    yield from analysis.notes
+    if analysis.failed:
+        yield f"{count(analysis.failed, 'trial')} failed; the table below gives each reason."
+    if analysis.unpaired:
+        yield (
+            f"{count(analysis.unpaired, 'finished trial')} left out of every comparison: the other half of the pair "
+            "is missing."
+        )
+    missing = len(manifest.plan.trials) - len({r.index for r in reading.records})
+    if missing > 0:
+        yield f"{count(missing, 'planned trial')} not run yet: diptych resume {manifest.run_id}"
+    flags: dict[str, list[int]] = {}
+    for r in reading.records:
+        for flag in r.flags:
+            flags.setdefault(flag, []).append(r.index)
+    for flag in sorted(flags):
+        yield f"Flagged “{flag}”, kept: {count(len(flags[flag]), 'trial')} ({spans(flags[flag])})."
+    for problem in reading.store.problems:
+        yield f"Run folder: {problem}"
+
+
+def _methods(reading: Reading) -> Iterator[tuple[str, str]]:
+    used: dict[str, dict[str, None]] = {}
+    for f in reading.analysis.findings:
+        if f.estimate.low is not None:
+            used.setdefault(f"{level_text(f.estimate.level)}, {f.estimate.method}", {})[metric_title(f.metric)] = None
+    for method, names in used.items():
+        yield method, ", ".join(names)
+
+
+def _failures(reading: Reading) -> Table | None:
+    failed = [r for r in reading.records if r.status == "failed"]
+    if not failed:
+        return None
+    columns = (
+        Column("Trial", kind="number"),
+        Column("Arm"),
+        Column("Case"),
+        Column("Repetition", kind="number"),
+        Column("Reason"),
+    )
+    rows = tuple(
+        (
+            Cell(str(r.index)),
+            Cell(r.arm, arm=r.arm),
+            Cell(r.block.case),
+            Cell(str(r.block.repetition)),
+            Cell("unknown" if r.error is None else f"{r.error.type}: {r.error.message}"),
+        )
+        for r in failed
+    )
+    return Table("Failed trials", "", columns, rows)
+
+
+def _thresholds(reading: Reading, metrics: Mapping[str, Metric]) -> Table:
+    suite = reading.manifest.suite
+    columns = (Column("Metric"), Column("Threshold", kind="number"), Column("Why"))
+    known = metrics.get(suite.primary_quality)
+    unit = f" {known.unit}" if known and known.unit else ""
+    margin = (
+        f"−{plain(suite.margin)}{unit}" if not known or known.direction == "higher" else f"+{plain(suite.margin)}{unit}"
+    )
+    rows = [
+        (Cell(metric_title(suite.primary_quality), note="non-inferiority margin"), Cell(margin), Cell(suite.margin_why))
+    ]
+    for t in suite.thresholds:
+        metric = metrics.get(t.metric)
+        ratio = metric is not None and metric.scale == "ratio"
+        tau = f"±{level_text(t.tau)}" if ratio else f"±{plain(t.tau)} {metric.unit if metric else ''}".strip()
+        rows.append((Cell(metric_title(t.metric)), Cell(tau), Cell(t.why or ABSENT)))
+    return Table("Thresholds, fixed before measuring", "", columns, tuple(rows))
+
+
+__all__ = ["CONCLUSION_SYMBOLS", "Group", "Leaf", "Section", "build_section"]
