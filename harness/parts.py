@@ -37,7 +37,7 @@ class Parts:
 
     @classmethod
     def build(cls, suite: Suite, plan: Plan, device: Device, threads: int, registry: Registry) -> Parts:
-        """Build every component, and let the makers check all arms against all cases.
+        """Build every component that the cases need, and let the makers check all arms against all cases.
 
         Raises:
             DiptychError: A component is unknown or cannot be built, or an arm cannot run a case; names both.
@@ -46,14 +46,17 @@ class Parts:
         arms = [suite.arm(name) for name in plan.arms]
         names = sorted({arm.maker for arm in arms})
         makers: dict[str, Maker] = {name: registry.get("maker", name)(str(device), threads) for name in names}
-        for case in chosen_scale(suite, plan.scale).cases:
+        cases = chosen_scale(suite, plan.scale).cases
+        for case in cases:
             for arm in arms:
                 try:
                     makers[arm.maker].check(arm, case)
                 except DiptychError as error:
                     error.args = (f"arm {arm.name!r} cannot run case {case.name!r}: {error}",)
                     raise
-        spaces = dict.fromkeys(m.feature_space for m in metrics.values() if m.feature_space is not None)
+        # Random weights have no quality: a run of speed alone needs no extractor, and no weights of one.
+        judged = [] if all(case.speed_only for case in cases) else list(metrics.values())
+        spaces = dict.fromkeys(metric.feature_space for metric in judged if metric.feature_space is not None)
         extractors: dict[str, Extractor] = {s: registry.get("extractor", s)(str(device)) for s in spaces}
         return cls(makers, metrics, extractors)
 

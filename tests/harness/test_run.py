@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from harness.errors import DiptychError, UsageError
@@ -23,6 +24,7 @@ from harness.samples import kept_blocks
 from harness.store.in_flight import InFlight
 from harness.store.records import TrialRecord
 from harness.store.run_store import RunStore
+from harness.types import Metric
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -38,6 +40,12 @@ def load_fakes() -> Any:
 
 
 fakes = load_fakes()
+
+
+@pytest.fixture(autouse=True)
+def quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test here outlives a power cut; that every line is synced is tested with the store."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 def run(tmp_path: Path, behaviour: dict[tuple[str, str], str] | None = None, **more: Any) -> tuple[RunResult, Any]:
@@ -190,8 +198,10 @@ def test_a_shifted_seed_may_have_other_noise(tmp_path: Path) -> None:
     assert seeds["faster"] == seeds["base"] + 1 == seeds["fast"] + 1
 
 
-def test_random_weights_have_speed_and_no_quality(tmp_path: Path) -> None:
-    result, _ = run(tmp_path, suite=fakes.a_suite(speed_only=True))
+def test_random_weights_have_speed_and_no_quality_and_need_no_extractor(tmp_path: Path) -> None:
+    registry, _ = fakes.a_registry()
+    registry.entries.pop(("extractor", "means"))
+    result, _ = run(tmp_path, suite=fakes.a_suite(speed_only=True), registry=registry)
     record = RunStore.open(result.path).records()[0]
     assert record.values["rate"] is not None
     assert record.values["closeness"] is None
@@ -237,6 +247,35 @@ def test_the_estimate_is_the_mean_of_each_arm() -> None:
     left = [t.arm for t in plan.trials[2:]]
     expected = sum({first.arm: 4.0, second.arm: 6.0}.get(arm, 5.0) for arm in left)
     assert events[-1].eta_seconds == pytest.approx(expected)
+
+
+def test_feature_rows_are_those_of_both_videos_and_nan_is_no_row(tmp_path: Path) -> None:
+    result, _ = run(tmp_path, keep_samples=1)
+    store = RunStore.open(result.path)
+    record = store.records()[0]
+    assert record.sample is not None
+    for rows, name in (
+        (record.features["means"].generated, record.sample.generated),
+        (record.features["means"].reference, record.sample.reference),
+    ):
+        assert rows == pytest.approx(store.load_video(str(name)).astype(float).mean(axis=(0, 1, 2)))
+    registry, _ = fakes.a_registry()
+    registry.entries.pop(("extractor", "means"))
+    fakes.register("extractor", "means", registry=registry)(lambda device: lambda video: np.full(3, np.nan))
+    failed, _ = run(tmp_path / "nan", registry=registry)
+    assert set(errors(failed.path).values()) == {"NotFinite"}
+
+
+def test_a_metric_that_is_nan_is_a_failure(tmp_path: Path) -> None:
+    registry, _ = fakes.a_registry()
+    registry.entries.pop(("metric", "noise"))
+    broken = Metric("noise", "n", "", "higher", "difference", lambda made: float("nan"))
+    fakes.register("metric", "noise", registry=registry)(broken)
+    result, _ = run(tmp_path, registry=registry)
+    assert result.failed == 18
+    first = RunStore.open(result.path).records()[0].error
+    assert first is not None
+    assert first.message == "metric noise is nan"
 
 
 # ---- mistakes before any work ---------------------------------------------------------------------------------------
