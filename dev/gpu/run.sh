@@ -138,7 +138,7 @@ tests() {
 train() {
   local folder=$work/video-transformer code=0 resume=False
   [ ! -e "$carried/train.npz" ] && { say "train: $carried/train.npz is missing; run prepare first"; return 1; }
-  [ -d "$folder" ] && resume=True
+  [ -e "$folder/checkpoint.safetensors" ] && resume=True
   timeout --signal=INT --kill-after=30 "$seconds" "$python" - "$folder" "$carried" "$resume" 2>&1 <<'PYTHON' | tee -a "$out/train.txt" || code=$?
 import sys
 from pathlib import Path

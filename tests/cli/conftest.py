@@ -1,17 +1,23 @@
-"""Run the command line as a user does: another process, another working directory, a plug-in installed."""
+"""Run the command line with a plug-in installed: in this process, or, where that matters, in one of its own."""
 
 from __future__ import annotations
 
+import importlib
+import io
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from harness.cli.main import run
+from harness.registry import REGISTRY, Entry
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -70,12 +76,37 @@ def run_diptych(path: str, cwd: Path, *arguments: str, blocked: bool = False, **
     return Said(done.returncode, done.stdout, done.stderr)
 
 
+@pytest.fixture(scope="session")
+def tiny_entries(plugin: str) -> dict[tuple[str, str], Entry]:
+    """What the plug-in registers, taken out of the registry again: other tests look at every component."""
+    sys.path.insert(0, str(HERE / "plugin"))
+    importlib.import_module("diptych_tiny.suite")
+    names = [key for key, entry in REGISTRY.entries.items() if "diptych_tiny" in entry.origin]
+    return {name: REGISTRY.entries.pop(name) for name in names}
+
+
 @pytest.fixture
-def diptych(plugin: str, tmp_path: Path) -> Diptych:
-    """``diptych(*arguments, blocked=False, **environment)``, in a folder of the test's own."""
+def diptych(
+    plugin: str, tiny_entries: dict[tuple[str, str], Entry], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Diptych:
+    """``diptych(*arguments)``, in a folder of the test's own.
+
+    Runs in this process, where torch is imported already; ``blocked=True`` or a PYTHONPATH asks for one of its own.
+    """
+    monkeypatch.chdir(tmp_path)
+    for key, entry in tiny_entries.items():
+        monkeypatch.setitem(REGISTRY.entries, key, entry)
 
     def call(*arguments: str, blocked: bool = False, **environment: str) -> Said:
-        return run_diptych(plugin, tmp_path, *arguments, blocked=blocked, **environment)
+        path = environment.pop("PYTHONPATH", plugin)
+        if blocked or path != plugin:
+            return run_diptych(path, tmp_path, *arguments, blocked=blocked, **environment)
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            code = run(arguments)
+        return Said(code, out.getvalue(), err.getvalue())
 
     return call
 

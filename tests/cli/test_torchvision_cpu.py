@@ -10,37 +10,24 @@ import pytest
 import harness
 from harness import torchvision_cpu
 
+USE = """
+import importlib.util, sys
+import harness
+print(importlib.util.find_spec("torchvision") is not None, "torch" in sys.modules, "torchvision" in sys.modules)
+import torch
+from torchvision.models.optical_flow import raft_small
+from torchvision.transforms import v2
+small = v2.functional.resize(torch.arange(192, dtype=torch.uint8).reshape(3, 8, 8), [4, 4], antialias=True)
+print(tuple(small.shape), small.dtype)
+print(sum(p.numel() for p in raft_small(weights=None).parameters()))
+print(type(sys.modules["torchvision"].__spec__.loader).__name__)
+"""
 
-def python(code: str) -> str:
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+
+def test_transforms_and_optical_flow_work_and_asking_imports_nothing():
+    done = subprocess.run([sys.executable, "-c", USE], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
-def test_transforms_and_optical_flow_work():
-    said = python(
-        "import harness, torch\n"
-        "from torchvision.transforms import v2\n"
-        "from torchvision.models.optical_flow import raft_small\n"
-        "small = v2.functional.resize(torch.arange(192, dtype=torch.uint8).reshape(3, 8, 8), [4, 4], antialias=True)\n"
-        "print(tuple(small.shape), small.dtype, sum(p.numel() for p in raft_small(weights=None).parameters()))"
-    )
-    assert said == "(3, 4, 4) torch.uint8 990162"
-
-
-def test_asking_where_torchvision_is_imports_nothing():
-    said = python(
-        "import sys, importlib.util, harness\n"
-        "spec = importlib.util.find_spec('torchvision')\n"
-        "print(spec is not None, 'torch' in sys.modules, 'torchvision' in sys.modules)"
-    )
-    assert said == "True False False"
-
-
-def test_the_module_keeps_its_own_loader():
-    assert (
-        python("import harness, torchvision; print(type(torchvision.__spec__.loader).__name__)") == "SourceFileLoader"
-    )
+    assert done.stdout.splitlines() == ["True False False", "(3, 4, 4) torch.uint8", "990162", "SourceFileLoader"]
 
 
 def test_installing_twice_adds_one_finder():

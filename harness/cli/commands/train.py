@@ -25,7 +25,12 @@ def training_options(function: F) -> F:
         click.option("--preset", default="cpu", show_default=True, help="cpu, gpu or test."),
         click.option("--seed", type=int, default=0, show_default=True, help="Seed of weights and batches, at least 0."),
         click.option("--device", metavar="D", help="Torch device, in place of the preset's."),
-        click.option("--set", "pairs", metavar="KEY=VALUE", multiple=True, help="Change an option; may be repeated."),
+        click.option("--steps", type=int, metavar="N", help="Optimiser steps, in place of the preset's."),
+        click.option("--batch", type=int, metavar="N", help="Sequences or frames per step, in place of the preset's."),
+        click.option("--learning-rate", type=float, metavar="X", help="Peak learning rate, in place of the preset's."),
+        click.option(
+            "--set", "pairs", metavar="KEY=VALUE", multiple=True, help="Another option of the preset; may be repeated."
+        ),
         click.option("--resume", is_flag=True, help="Go on from the checkpoint in the folder."),
         click.option("--stop-after", type=int, metavar="STEP", help="Stop early at this step, with a checkpoint."),
     )
@@ -89,11 +94,9 @@ def video_transformer_command(
     _tell(output, train_video_transformer(out, preset, seed=seed, **settings))
 
 
-def _settings(pairs: tuple[str, ...], device: str | None, resume: bool, stop_after: int | None) -> dict[str, Any]:
-    changes = parse_settings(pairs)
-    if device is not None:
-        changes["device"] = device
-    return {**changes, "resume": resume, "stop_after": stop_after}
+def _settings(pairs: tuple[str, ...], resume: bool, stop_after: int | None, **changes: Any) -> dict[str, Any]:
+    given = {name: value for name, value in changes.items() if value is not None}
+    return {**parse_settings(pairs), **given, "resume": resume, "stop_after": stop_after}
 
 
 def _tell(output: Output, facts: TrainFacts) -> None:
