@@ -115,7 +115,9 @@ def run_trial(bench: Bench, trial: PlannedTrial, halves: Iterable[TrialRecord]) 
         )
     except Exception as error:  # noqa: BLE001 - whatever an arm does wrong is this trial's failure, not the run's
         record = TrialRecord(**common, status="failed", error=describe_error(error), flags=flags, info=info)
-    release_memory()
+        out_of_memory = is_out_of_memory(error)
+    if out_of_memory:  # outside the handler: the exception's frames hold what is to be released
+        release_memory()
     return record
 
 
@@ -242,7 +244,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def release_memory() -> None:
-    """Give back what a failed trial held, so that the next one has room."""
+    """Give back what a trial held that ran out of memory, so that the next one has room."""
     gc.collect()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
@@ -261,10 +263,13 @@ def warm_up(bench: Bench, trial: PlannedTrial) -> None:
     A warm-up that fails says nothing: its trial fails in the same way and is recorded.
     """
     arm, case = bench.arms[trial.arm], bench.cases[trial.block.case]
+    made: Made | None = None
     try:
         made = bench.makers[arm.maker].make(arm, case, trial.seed, 1)
-    except Exception:  # noqa: BLE001 - the trial meets the same error and records it
-        release_memory()
-        return
-    if made.first_call_seconds is not None:
+    except Exception as error:  # noqa: BLE001 - the trial meets the same error and records it
+        out_of_memory = is_out_of_memory(error)
+    if made is None:
+        if out_of_memory:
+            release_memory()
+    elif made.first_call_seconds is not None:
         bench.first_calls.setdefault((arm.name, shape_key(case)), made.first_call_seconds)

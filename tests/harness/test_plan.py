@@ -87,6 +87,11 @@ def test_first_place_is_shared_over_random_seeds() -> None:
     assert all(140 <= first.count(arm) <= 260 for arm in "abc")  # expectation 200, 5 standard deviations
 
 
+def test_every_arm_can_come_before_every_other() -> None:
+    pairs = {arm_order("abcde", "g", 0, seed)[:2] for seed in range(400)}
+    assert len(pairs) == 20  # a Latin square without random labels would show 5
+
+
 def test_a_subset_of_arms_keeps_the_seeds() -> None:
     everything = {(t.block.model_dump_json(), t.arm): t.seed for t in make_plan(a_suite(), "smoke", 7).trials}
     part = make_plan(a_suite(), "smoke", 7, ["arm2", "arm0"])
