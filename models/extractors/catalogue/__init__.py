@@ -1,0 +1,1 @@
+"""Registration of feature extractors, one small torch-free file each."""

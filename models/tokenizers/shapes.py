@@ -1,0 +1,34 @@
+"""Hyper-parameters of tokenizers, as data (no torch)."""
+
+from __future__ import annotations
+
+import math
+
+from harness.types import Data
+
+
+class TokenizerShape(Data):
+    """Shape of a finite-scalar-quantisation tokenizer with one token per tile.
+
+    Attributes:
+        tile_pixels: Side of a tile in pixels.
+        levels: Levels of each quantised dimension; their product is the vocabulary.
+        width: Channels at tile resolution.
+        encoder_blocks: Residual blocks of the encoder, each within one tile.
+        decoder_blocks: Residual blocks of the decoder, each reaching one tile further.
+        expansion: Bottleneck width over ``width``.
+        feature_width: Principal components kept for features.
+    """
+
+    tile_pixels: int = 8
+    levels: tuple[int, ...] = (8, 5, 5, 5)
+    width: int = 192
+    encoder_blocks: int = 2
+    decoder_blocks: int = 3
+    expansion: int = 2
+    feature_width: int = 16
+
+    @property
+    def vocabulary(self) -> int:
+        """Number of image tokens."""
+        return math.prod(self.levels)

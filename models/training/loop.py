@@ -1,0 +1,175 @@
+"""The training loop: one for every model, resumable bit for bit.
+
+A run is a :class:`Job` (a model and two functions) and :class:`~models.training.presets.TrainOptions`. The loss of a step
+is a function of the weights, the step's number and the job's generators, so weights, optimiser state, generators and step
+are all there is to resume.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harness.errors import DiptychError
+from models.training.checkpoint import read_checkpoint, restore, write_checkpoint
+from models.training.curves import Curves
+from models.training.presets import TrainOptions
+from models.training.progress import Progress
+
+CHECKPOINT = "checkpoint.safetensors"
+CUT_OR_EXTEND = ("steps", "validate_every", "checkpoint_every", "threads", "workers", "processes")
+"""Options that a resumed run may change: ``steps`` only while the learning rate has not begun to fall; ``threads`` and
+``workers`` change the rounding of sums and nothing else."""
+
+
+@dataclass
+class Job:
+    """What is trained.
+
+    Attributes:
+        model: On its device.
+        loss: ``loss(step, part, parts)`` draws part ``part`` of the step's batch and returns its mean loss.
+        validate: Returns validation numbers by name.
+        describe: What decides the run beside the options (seed, data, shape), JSON; a checkpoint of another is refused.
+        generators: Torch generators that ``loss`` draws from.
+    """
+
+    model: nn.Module
+    loss: Callable[[int, int, int], Tensor]
+    validate: Callable[[], dict[str, float]]
+    describe: dict[str, Any]
+    generators: dict[str, torch.Generator] = field(default_factory=dict)
+
+
+def make_optimisers(model: nn.Module, options: TrainOptions) -> list[torch.optim.Optimizer]:
+    """AdamW over everything, or Muon over the blocks' matrices and AdamW over the rest."""
+    matrices, decayed, plain = [], [], []
+    for name, parameter in model.named_parameters():
+        if parameter.dim() != 2 or "embed" in name:
+            plain.append(parameter)
+        elif options.optimiser == "muon" and "layers." in name:
+            matrices.append(parameter)
+        else:
+            decayed.append(parameter)
+    groups = [{"params": decayed, "weight_decay": options.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    adamw = torch.optim.AdamW(
+        [group for group in groups if group["params"]], lr=options.learning_rate, betas=options.betas
+    )
+    if not matrices:
+        return [adamw]
+    muon = torch.optim.Muon(
+        matrices, lr=options.learning_rate, weight_decay=options.weight_decay, adjust_lr_fn="match_rms_adamw"
+    )
+    return [adamw, muon]
+
+
+def train(
+    job: Job, options: TrainOptions, out: Path, *, resume: bool = False, stop_after: int | None = None
+) -> dict[str, float]:
+    """Train to ``options.steps``, writing ``checkpoint.safetensors``, ``curves.csv`` and ``curves.png`` under ``out``.
+
+    Args:
+        job: What is trained.
+        options: How.
+        out: Folder of the run.
+        resume: Go on from the checkpoint in ``out``.
+        stop_after: Stop at this step with a checkpoint, as a killed run would (None: go to the end).
+
+    Returns:
+        The last validation's numbers.
+    """
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    out.mkdir(parents=True, exist_ok=True)
+    optimisers = make_optimisers(job.model, options)
+    path, step = out / CHECKPOINT, 0
+    if resume:
+        tensors, facts = read_checkpoint(path)
+        step = int(facts["step"])
+        _refuse_other_run(facts, job, options, path, step)
+        restore(tensors, job.model, optimisers, job.generators)
+    elif path.exists():
+        raise DiptychError(f"{path} exists. Go on with --resume, or choose another folder with --out.")
+    curves = Curves(out, keep_through=step)
+    facts = {"options": options.model_dump(mode="json"), "job": job.describe}
+    last = min(options.steps, stop_after or options.steps)
+    results: dict[str, float] = {}
+    with Progress(options.steps, step) as progress, ThreadPoolExecutor(options.workers) as pool:
+        while step < last:
+            began = time.perf_counter()
+            value, norm = _step(job, optimisers, options, pool, step)
+            if not torch.isfinite(torch.tensor(value)):
+                raise DiptychError(f"the loss is {value} at step {step}; lower --learning-rate. {path} is the last good state.")
+            curves.train(step, value, options.rate(step), norm, time.perf_counter() - began)
+            step += 1
+            if step == options.steps or (options.validate_every and step % options.validate_every == 0):
+                results = _validate(job)
+                curves.validation(step, results)
+                progress.say(step, "validation " + ", ".join(f"{k} {v:.4f}" for k, v in results.items()))
+            if step == last or step % options.checkpoint_every == 0:
+                curves.flush()
+                write_checkpoint(path, job.model, optimisers, job.generators, {**facts, "step": step})
+            progress.update(step, value)
+    curves.flush()
+    curves.plot()
+    return results or _validate(job)
+
+
+def autocast(options: TrainOptions) -> contextlib.AbstractContextManager[Any]:
+    """The precision of products."""
+    kind = torch.device(options.device).type
+    return torch.autocast(kind, torch.bfloat16, enabled=options.precision == "bfloat16")
+
+
+def _step(
+    job: Job, optimisers: list[torch.optim.Optimizer], options: TrainOptions, pool: ThreadPoolExecutor, step: int
+) -> tuple[float, float]:
+    job.model.train()
+    parameters = [p for p in job.model.parameters() if p.requires_grad]
+
+    def part(number: int) -> tuple[float, tuple[Tensor, ...]]:
+        if options.workers > 1:
+            torch.set_num_threads(1)  # a thread's own setting: it does not reach this pool from the main thread
+        with autocast(options):
+            loss = job.loss(step, number, options.workers)
+        return float(loss.detach()), torch.autograd.grad(loss, parameters)
+
+    # summed in order of the parts, so that the result does not depend on which thread was faster
+    results = list(pool.map(part, range(options.workers)))
+    for index, parameter in enumerate(parameters):
+        parameter.grad = sum(grads[index] for _, grads in results) / options.workers
+    norm = nn.utils.clip_grad_norm_(parameters, options.clip_norm)
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["lr"] = options.rate(step)
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
+    return sum(value for value, _ in results) / options.workers, float(norm)
+
+
+def _validate(job: Job) -> dict[str, float]:
+    job.model.eval()
+    with torch.no_grad():
+        return job.validate()
+
+
+def _refuse_other_run(facts: dict[str, Any], job: Job, options: TrainOptions, path: Path, step: int) -> None:
+    """Raise unless the checkpoint is an earlier state of this very run."""
+    # an older checkpoint lacks the newest options, whose defaults are what it had
+    old, new = TrainOptions(**facts["options"]).model_dump(mode="json"), options.model_dump(mode="json")
+    falling = step > min(old["steps"], new["steps"]) * (1 - options.decay_fraction)
+    ignored = CUT_OR_EXTEND if not falling else CUT_OR_EXTEND[1:]
+    changed = sorted(k for k in new if k not in ignored and old.get(k) != new[k])
+    changed += sorted(k for k in job.describe if facts["job"].get(k) != job.describe[k])
+    if changed:
+        raise DiptychError(
+            f"{path} belongs to a run with other {', '.join(changed)}; resume with the same, or start in another folder."
+        )

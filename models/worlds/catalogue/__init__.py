@@ -1,0 +1,1 @@
+"""Registration of worlds, one small torch-free file each."""
