@@ -128,7 +128,11 @@ def trade_limits(points: Sequence[TradePoint], margin: float) -> tuple[float, fl
     whole, core = (
         _limits([v for p in shown for v in _ends(p.quality)] + [0.0, margin, -margin]) for shown in (points, framing)
     )
-    return whole if whole[1] - whole[0] <= STRETCH * (core[1] - core[0]) else core
+    if whole[1] - whole[0] <= STRETCH * (core[1] - core[0]):
+        return whole
+    room = 0.15 * (core[1] - core[0])  # for the arrow and its name
+    values = [p.quality.value for p in points]
+    return core[0] - room * (min(values) < core[0]), core[1] + room * (max(values) > core[1])
 
 
 def _trade_mark(axes: Axes, point: TradePoint, limits: tuple[float, float], better: str) -> Label:
@@ -138,7 +142,7 @@ def _trade_mark(axes: Axes, point: TradePoint, limits: tuple[float, float], bett
     if limits[0] <= y.value <= limits[1]:
         _mark(axes, style, x, y)
         return Label(style.name, style.colour, (x.value, y.value), _ends(x), _ends(y))
-    room = 0.035 * (limits[1] - limits[0])
+    room = 0.03 * (limits[1] - limits[0])
     edge = limits[0] + room if y.value < limits[0] else limits[1] - room
     down = (y.value < limits[0]) == (better == "higher")
     axes.plot(

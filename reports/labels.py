@@ -90,7 +90,7 @@ def place_labels(figure: Figure, axes: Axes, labels: Sequence[Label]) -> None:
             cost = 40.0 * outside + 6.0 * order
             cost += sum(8.0 * _overlap(box, other) for other in taken)
             cost += sum(4.0 * _overlap(box, other) for other in marks)
-            cost += sum(2.0 * _overlap(box, other) for other in obstacles)
+            cost += sum(6.0 * _overlap(box, other) for other in obstacles)
             if best is None or cost < best[0]:
                 best = (cost, left, low)
         assert best is not None  # there is always a candidate

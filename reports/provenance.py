@@ -49,7 +49,7 @@ def shown_info(info: Mapping[str, Any]) -> dict[str, Any]:
     code = info.get("code")
     rest = {k: v for k, v in info.items() if k not in ("argv", "code")}
     if isinstance(code, Mapping):
-        rest["code"] = {k: v for k, v in code.items() if k not in ("patch", "commit", "dirty") and v}
+        rest["code"] = {k: v for k, v in code.items() if k not in ("patch", "patch_sha256", "commit", "dirty") and v}
     return rest
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from harness.types import Conclusion, Estimate, Metric
 from reports.diptychs import Diptych, diptychs
+from reports.finding_tables import expected_table, metric_table
 from reports.plots import Plot, latency_plot, speed_plot, trade_plot
 from reports.provenance import facts_table, run_facts, shown_info, without_packages
-from reports.reading import Reading, speed_up
-from reports.tables import Cell, Column, Table, metric_table
+from reports.reading import Reading, bound_seconds, exact_ratio, passes, speed_up, speed_up_estimate
+from reports.tables import Cell, Column, Table
 from reports.wording import (
     ABSENT,
     CONCLUSION_SYMBOLS,
@@ -59,6 +60,7 @@ class Group:
         others: Tables of the rest.
         absent: Metrics without any number, each with the reason.
         plots: Figures.
+        expected: Speed-ups beside what passes and bound promise, or None.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Group:
     others: tuple[Table, ...]
     absent: tuple[tuple[str, str], ...]
     plots: tuple[Plot, ...]
+    expected: Table | None
 
 
 @dataclass(frozen=True)
@@ -166,7 +169,22 @@ def _group(reading: Reading, metrics: Mapping[str, Metric], group: str, key: str
         others=tuple(others),
         absent=tuple(absent),
         plots=tuple(p for p in drawn if p is not None),
+        expected=_expected(reading, group),
     )
+
+
+def _expected(reading: Reading, group: str) -> Table | None:
+    suite = reading.manifest.suite
+    records = reading.finished(group)
+    counts = {r.arm: passes(r) for r in records}
+    rows = []
+    for arm in reading.styles:
+        finding = reading.finding(suite.primary_speed, group, arm)
+        by_passes = exact_ratio(records, arm, suite.baseline, passes)
+        if finding is not None and by_passes is not None:
+            by_bound = exact_ratio(records, arm, suite.baseline, bound_seconds)
+            rows.append((arm, counts.get(arm), speed_up_estimate(finding), by_passes, by_bound))
+    return expected_table(rows, suite.baseline) if rows else None
 
 
 def _leaves(reading: Reading, metrics: Mapping[str, Metric], best: Conclusion) -> tuple[Leaf, Leaf]:
@@ -178,9 +196,8 @@ def _leaves(reading: Reading, metrics: Mapping[str, Metric], best: Conclusion) -
         reason = (speed.estimate.reason if speed else None) or "no complete pair"
         bought = Leaf("what it bought", metric_title(suite.primary_speed), UNJUDGED, reason, "")
     else:
-        e = speed.estimate.model_copy(update={"value": reach.value, "low": reach.low, "high": reach.high})
         metric = f"{metric_title(suite.primary_speed)}, {against}"
-        bought = Leaf("what it bought", metric, *_split(e, 1.0, ""), speed.verdict)
+        bought = Leaf("what it bought", metric, *_split(speed_up_estimate(speed), 1.0, ""), speed.verdict)
     if best.group in reading.speed_only:
         return bought, Leaf("what it cost", "", UNJUDGED, "random weights: nothing can be said of quality", "")
     quality = reading.finding(suite.primary_quality, best.group, best.arm)

@@ -90,7 +90,7 @@ class Recipe:
             name=self.suite_name,
             version=1,
             question=self.question,
-            arms=tuple(Arm(name=a, maker="decoding") for a in self.speed),
+            arms=tuple(Arm(name=a, maker="decoding", summary=f"the order called {a}") for a in self.speed),
             baseline="sequential",
             scales={"small": scale},
             metrics=tuple(METRICS),

@@ -27,9 +27,10 @@ from reports.figures import (
     trade_figure,
     trade_limits,
 )
+from reports.finding_tables import expected_table, metric_table, overview_table
 from reports.reading import arm_styles, exact_ratio, passes, read_run, speed_up
 from reports.strips import WIDTH, strips
-from reports.tables import Cell, Column, Table, metric_table, overview_table
+from reports.tables import Cell, Column, Table
 from reports.wording import (
     aligned,
     count,
@@ -181,6 +182,13 @@ def test_the_overview_has_one_row_per_finding(analysed):
     assert "no quality can be claimed" in table.to_text()
 
 
+def test_expected_speed_ups_stand_beside_measured_ones():
+    rows = [("fast", 15.0, ratio(4.0, 3.8, 4.2), 9.0, 5.0), ("odd", None, ratio(None), 2.0, None)]
+    table = expected_table(rows, "base")
+    assert [c.text for c in table.rows[0]] == ["fast", "15", "×9.00", "×5.00", "×4.00 [3.80, 4.20]", "0.80"]
+    assert [c.text for c in table.rows[1]] == ["odd", "–", "×2.00", "–", "–", "–"]
+
+
 # ---- strips ---------------------------------------------------------------------------------------------------------
 
 
@@ -249,7 +257,9 @@ def test_figure_ids_carry_the_figure_s_name():
 def test_a_far_control_does_not_squash_the_others():
     arm = TradePoint(STYLES["$x$"], Reach(2.0), Reach(-0.3, -0.6, 0.1))
     far = TradePoint(STYLES["control"], Reach(9.0), Reach(-60.0))
-    assert trade_limits([arm, far], 0.5) == trade_limits([arm], 0.5)
+    alone, beside = trade_limits([arm], 0.5), trade_limits([arm, far], 0.5)
+    assert alone[0] > beside[0] > alone[0] - 0.3  # room for the arrow, and no more
+    assert beside[1] == alone[1]
     assert trade_limits([far], 0.5)[0] < -60
 
 

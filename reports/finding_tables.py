@@ -1,0 +1,210 @@
+"""Findings as tables: one metric at a time, all at once, and speed-ups beside what was expected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from harness.stats.outcome import Analysis
+from harness.types import Estimate, Finding, Metric, Suite
+from reports.strips import strips
+from reports.tables import Cell, Column, Table
+from reports.wording import (
+    ABSENT,
+    VERDICT_SYMBOLS,
+    aligned,
+    count,
+    display_unit,
+    estimate_text,
+    is_ratio,
+    level_text,
+    metric_title,
+    number,
+    plain,
+    significant,
+)
+
+
+def verdict_cell(finding: Finding, *, with_reason: bool = True) -> Cell:
+    """The verdict with its symbol, and below it the reason where a number or a verdict is absent."""
+    word = finding.verdict
+    note = finding.estimate.reason or "" if with_reason else ""
+    return Cell(f"{VERDICT_SYMBOLS[word]} {word}", verdict=word, note=note)
+
+
+def metric_table(
+    analysis: Analysis, metric: str, group: str, metrics: Mapping[str, Metric], suite: Suite
+) -> Table | None:
+    """One metric in one group: every arm's value, and against the baseline the estimate, interval and verdict.
+
+    Args:
+        analysis: The run's analysis.
+        metric: Metric name.
+        group: Stratum.
+        metrics: Registered metrics, for units and summaries; unknown names are told by their findings alone.
+        suite: The run's suite, for thresholds and the negative control.
+
+    Returns:
+        The table, or None where no arm has a number.
+    """
+    chosen = [f for f in analysis.findings if f.metric == metric and f.group == group]
+    if all(f.estimate.value is None and f.arm_value is None for f in chosen):
+        return None
+    raw = {s.arm: s.raw for s in analysis.set_values if (s.metric, s.group) == (metric, group)}
+    reasons = {f.estimate.reason for f in chosen}
+    one_reason = len(chosen) > 1 and len(reasons) == 1
+    known = metrics.get(metric)
+    unit = chosen[0].unit or (known.unit if known else "")
+    shown = display_unit(unit, [v for f in chosen for v in (f.arm_value, f.baseline_value)])
+    ratio = any(is_ratio(f.estimate) for f in chosen)
+    change = display_unit(unit, [f.estimate.value for f in chosen])
+    aside = [f.arm == suite.negative_control for f in chosen]
+    drawn = strips([f.estimate for f in chosen], [f.threshold for f in chosen], aside)
+
+    numbers = [v for f in chosen for v in (f.arm_value, f.baseline_value)] + list(raw.values())
+    written = dict(zip(numbers, aligned(None if v is None else v * shown.factor for v in numbers), strict=True))
+
+    def value(v: float | None) -> Cell:
+        return Cell(written.get(v, ABSENT))
+
+    raw_column = (Column("Raw", shown.label, "number"),) if raw else ()
+    columns = (
+        Column("Arm"),
+        *raw_column,
+        Column("Corrected" if raw else "Value", shown.label, "number"),
+        Column("Ratio to baseline" if ratio else "Difference from baseline", "" if ratio else change.label, "number"),
+        Column("Interval", kind="graphic"),
+        Column("Verdict"),
+        Column("Blocks", kind="number"),
+        Column("Cases", kind="number"),
+        Column("Pair r", kind="number"),
+    )
+    rows: list[tuple[Cell, ...]] = []
+    for baseline in dict.fromkeys(f.baseline for f in chosen):
+        level = next(f.baseline_value for f in chosen if f.baseline == baseline)
+        lead = [value(raw.get(baseline))] if raw else []
+        rows.append((Cell(baseline, arm=baseline, note="baseline"), *lead, value(level), *([Cell("")] * 6)))
+        for f, strip in zip(chosen, drawn, strict=True):
+            if f.baseline != baseline:
+                continue
+            rows.append(
+                (
+                    Cell(f.arm, arm=f.arm, note="negative control" if f.arm == suite.negative_control else ""),
+                    *([value(raw.get(f.arm))] if raw else []),
+                    value(f.arm_value),
+                    Cell(estimate_text(f.estimate, change.factor)),
+                    Cell("", strip=strip),
+                    verdict_cell(f, with_reason=not one_reason),
+                    Cell(str(f.estimate.n)),
+                    Cell(str(f.estimate.clusters)),
+                    Cell(ABSENT if f.correlation is None else significant(f.correlation, 2)),
+                )
+            )
+    caption = _caption(chosen, known, ratio, change.label)
+    reason = chosen[0].estimate.reason
+    if one_reason and reason:
+        caption += f" All rows: {reason}."
+    return Table(metric_title(metric), caption, columns, tuple(rows))
+
+
+def expected_table(
+    rows: Sequence[tuple[str, float | None, Estimate, float | None, float | None]], baseline: str
+) -> Table:
+    """Measured speed-ups beside what passes and the device's bound promise.
+
+    Args:
+        rows: Arm, its passes, its measured speed-up, the ratio of passes, the speed-up that the bound predicts.
+        baseline: What all are counted from.
+
+    Returns:
+        The table; its last column is the measured speed-up over the predicted one.
+    """
+    columns = (
+        Column("Arm"),
+        Column("Passes", kind="number"),
+        Column("Fewer passes", kind="number"),
+        Column("Predicted by bound", kind="number"),
+        Column("Measured", kind="number"),
+        Column("Measured / predicted", kind="number"),
+    )
+
+    def times(value: float | None) -> Cell:
+        return Cell(ABSENT if value is None else f"×{number(value, 2)}")
+
+    written = tuple(
+        (
+            Cell(arm, arm=arm),
+            Cell(ABSENT if passes is None else significant(passes)),
+            times(by_passes),
+            times(by_bound),
+            Cell(estimate_text(measured)),
+            Cell(ABSENT if by_bound is None or measured.value is None else number(measured.value / by_bound, 2)),
+        )
+        for arm, passes, measured, by_passes, by_bound in rows
+    )
+    caption = (
+        f"All against {baseline}. Passes and bound are exact for a schedule; the bound is what bandwidth and "
+        "arithmetic peak, measured on this device, allow."
+    )
+    return Table("Speed-up beside passes and bound", caption, columns, written)
+
+
+def _caption(findings: Sequence[Finding], metric: Metric | None, ratio: bool, unit: str) -> str:
+    parts = [metric.summary.rstrip(".") + "." if metric and metric.summary else ""]
+    direction = metric.direction if metric else findings[0].estimate.direction
+    parts.append("Higher is better." if direction == "higher" else "Lower is better.")
+    with_interval = [f.estimate for f in findings if f.estimate.low is not None]
+    if with_interval:
+        methods = dict.fromkeys(f"{level_text(e.level)}, {e.method}" for e in with_interval)
+        parts.append(f"Bars: {'; '.join(methods)}.")
+    taus = dict.fromkeys(f.threshold for f in findings if f.threshold is not None)
+    if taus:
+        written = " and ".join(level_text(t) if ratio else f"{plain(t)} {unit}".strip() for t in taus)
+        parts.append(f"Shaded: the threshold, ±{written}.")
+    parts.append("A primary metric." if findings[0].primary else "Exploratory: gates nothing.")
+    return " ".join(p for p in parts if p)
+
+
+def overview_table(findings: Sequence[Finding], title: str = "Findings") -> Table:
+    """All findings in one table, for a terminal: metric, group, arm, values, change, verdict, n, method.
+
+    Args:
+        findings: Findings in the order in which to show them.
+        title: The table's title.
+    """
+    columns = (
+        Column("Group"),
+        Column("Metric"),
+        Column("Arm"),
+        Column("Value", kind="number"),
+        Column("Baseline", kind="number"),
+        Column("Unit"),
+        Column("Against baseline", kind="number"),
+        Column("Verdict"),
+        Column("Blocks", kind="number"),
+        Column("Cases", kind="number"),
+    )
+    rows = []
+    for f in findings:
+        shown = display_unit(f.unit, [f.arm_value, f.baseline_value])
+        values = [ABSENT if v is None else significant(v * shown.factor) for v in (f.arm_value, f.baseline_value)]
+        factor = display_unit(f.unit, [f.estimate.value])
+        change = estimate_text(f.estimate, factor.factor)
+        suffix = (
+            f" {factor.label}" if not is_ratio(f.estimate) and factor.label and f.estimate.value is not None else ""
+        )
+        rows.append(
+            (
+                Cell(f.group),
+                Cell(f.metric),
+                Cell(f.arm, arm=f.arm),
+                *(Cell(v) for v in values),
+                Cell(shown.label),
+                Cell(change + suffix),
+                verdict_cell(f),
+                Cell(str(f.estimate.n)),
+                Cell(str(f.estimate.clusters)),
+            )
+        )
+    levels = dict.fromkeys(level_text(f.estimate.level) for f in findings if f.estimate.low is not None)
+    caption = f"{count(len(findings), 'finding')}." + (f" Intervals: {', '.join(levels)}." if levels else "")
+    return Table(title, caption, columns, tuple(rows))
