@@ -1,4 +1,4 @@
-"""How often the intervals cover: the grid of law J, by simulation, reproducible from a seed.
+"""How often the intervals cover: a fixed grid, by simulation, reproducible from a seed.
 
 ``python -c "from harness.stats.coverage import coverage_grid, format_grid; print(format_grid(coverage_grid()))"``
 """
@@ -107,9 +107,29 @@ def coverage_grid(
     experiments: int = 2000,
     seed: int = 0,
 ) -> list[Coverage]:
-    """Measure coverage at the nominal 95 % on law J's grid, for one interval and for a family.
+    """Measure coverage at the nominal 95 % on a fixed grid, for one interval and for a family.
 
-    COVERAGE_TABLE
+    Measured (seed 0; 40000 experiments for families of 1, 4000 for 6; in percent)::
+
+        family  effects            8      16      32      64
+             1  normal          95.1    94.9    95.1    95.0
+             1  clustered       95.0    95.1    95.0    95.0
+             1  log-ratio       95.1    95.1    95.0    95.0
+             1  log-normal      83.0    85.8    88.2    90.6
+             6  normal          95.0    95.2    94.6    94.1
+             6  clustered       95.4    95.0    95.0    94.8
+             6  log-ratio       94.7    94.9    95.0    94.8
+             6  log-normal      65.9    69.7    76.0    81.0
+
+    The last rows are the limit of the method: raw means of a heavy-tailed quantity (log-normal, sigma 1) are covered
+    too rarely, jointly far too rarely. Quantities that must be positive are therefore analysed as log-ratios.
+
+    Args:
+        clusters: Numbers of cases.
+        shapes: Distributions of the effects.
+        members: Family sizes; 1 is the plain interval.
+        experiments: Experiments per cell.
+        seed: Seed of the simulation.
     """
     return [
         measure(shape, count, members=size, experiments=experiments, seed=seed)

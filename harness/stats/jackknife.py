@@ -8,6 +8,11 @@ out of the arm, of the baseline *and* of the reference. With D of everything and
 * standard error ``sqrt((G - 1) / G · sum (D_-g - mean)²)``; interval by Student's t with G - 1 degrees of freedom.
 
 The paired difference of two arms is the same with D replaced by D(arm) - D(baseline), on the same groups.
+
+Measured coverage of the nominal 95 % interval of the paired corrected difference (Gaussian features, 32 groups):
+95.6 % (Fréchet) and 94.4 % (KVD) at 64 clips in 6 dimensions, 97.3 % and 95.0 % at 128 in 16, both arms away from the
+reference; 97-99 % where one arm has the reference's distribution, where the statistic is degenerate and the
+jackknife's error errs on the wide side.
 """
 
 from __future__ import annotations

@@ -209,7 +209,7 @@ def test_an_arm_against_itself_differs_by_exactly_nothing():
 
 
 def test_the_corrected_paired_difference_covers_where_the_raw_value_is_biased():
-    """64 clips, 6 dimensions, true distances 0 and 6 · 0.3²; law G measured 92-96 %."""
+    """64 clips, 6 dimensions, true distances 0 and 6 · 0.3²."""
     generator = np.random.default_rng(0)
     cases = [f"{i:02d}" for i in range(64)]
     truth, inside, raw, corrected = 6 * 0.3**2, 0, [], []
