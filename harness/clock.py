@@ -64,10 +64,9 @@ class Stopwatch:
         """Time the ``with`` block; ``timing.seconds`` afterwards."""
         timing = Timing()
         if self._cuda:
-            start, end = self._event(), self._event()
-            start.record()
+            start = self._mark()
             yield timing
-            end.record()
+            end = self._mark()
             timing._read = lambda: elapsed_seconds(start, end)
             return
         begin = self._clock()
@@ -115,11 +114,9 @@ class Stopwatch:
         torch.cuda.synchronize(self.device)
         first = self._clock()
         while True:
-            start, end = self._event(), self._event()
-            start.record()
+            start = self._mark()
             result = call()
-            end.record()
-            pairs.append((start, end))
+            pairs.append((start, self._mark()))
             if len(pairs) == repeats or (limit is not None and (self._clock() - first) / 1e9 >= limit):
                 break
         torch.cuda.synchronize(self.device)
@@ -134,11 +131,12 @@ class Stopwatch:
         if (too_long or min(seconds) <= 0) and "clock" not in self.flags:
             self.flags.append("clock")
 
-    def _event(self) -> Any:
+    def _mark(self) -> Any:
         import torch
 
-        with torch.cuda.device(self.device):
-            return torch.cuda.Event(enable_timing=True)
+        event = torch.cuda.Event(enable_timing=True)
+        event.record(torch.cuda.current_stream(self.device))  # not the current device's, which may be another card
+        return event
 
 
 def elapsed_seconds(start: Any, end: Any) -> float:

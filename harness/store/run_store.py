@@ -1,13 +1,12 @@
 """The folder of one run: a manifest, one line per trial, kept videos, a summary.
 
 A line is one ``os.write`` on a descriptor opened ``O_APPEND``, followed by ``fsync``: a killed process loses the trial
-in flight and nothing else. A line counts once its newline is written. The writer holds ``flock`` on a lock file, which
-the kernel releases when the process dies, however it dies; readers need no lock and change nothing.
+in flight and nothing else. A line counts once its newline is written. There is one
+writer at a time (:mod:`harness.store.lock`); readers need no lock and change nothing.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -23,6 +22,7 @@ from pydantic import ValidationError
 from harness.errors import DiptychError
 from harness.store import video
 from harness.store.files import sync_folder, usable_folder, write_atomically
+from harness.store.lock import WriterLock
 from harness.store.records import SCHEMA_VERSION, Manifest, TrialRecord
 
 MANIFEST, TRIALS, TORN, LOCK, SUMMARY, SAMPLES = (
@@ -63,6 +63,7 @@ class RunStore:
         self.path = path
         self.manifest = manifest
         self.problems: list[str] = []
+        self._lock = WriterLock(path / LOCK)
         self._trials: int | None = None
         self._closers: list[weakref.finalize[Any, Any]] = []
 
@@ -124,17 +125,11 @@ class RunStore:
         if self._trials is not None:
             return
         try:
-            guard = self._descriptor(self.path / LOCK, os.O_RDWR | os.O_CREAT)
-            try:
-                fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                writer = os.pread(guard, 32, 0).decode(errors="replace").strip() or "?"
-                self.close()
+            owner = self._lock.acquire()
+            if owner is not None:
                 raise DiptychError(
-                    f"run {self.manifest.run_id} is being written by another process (pid {writer}); wait for its end."
-                ) from None
-            os.ftruncate(guard, 0)
-            os.pwrite(guard, f"{os.getpid()}\n".encode(), 0)
+                    f"run {self.manifest.run_id} is being written by another process (pid {owner}); wait for its end."
+                )
             self._trials = self._descriptor(self.path / TRIALS, os.O_RDWR | os.O_CREAT | os.O_APPEND)
             self._set_torn_aside()
         except OSError as error:
@@ -152,6 +147,7 @@ class RunStore:
             closer()
         self._closers.clear()
         self._trials = None
+        self._lock.release()
 
     def __enter__(self) -> Self:
         return self

@@ -92,6 +92,76 @@ def test_event_times_are_checked_against_the_host(seconds: list[float], window: 
     assert watch.flags == (["clock"] if flagged else [])
 
 
+class FakeStream:
+    """A device that runs behind the host: calls queue their durations, events read the device's own time."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock, self.device_ns, self.waits = clock, 0, 0
+
+    def launch(self, nanoseconds: int) -> None:
+        self.device_ns += nanoseconds  # the host does not wait for it
+
+    def synchronize(self, device: str) -> None:
+        assert device == "cuda:1"
+        self.waits += 1
+        self.clock.now = max(self.clock.now, 10**15 + self.device_ns)
+
+    def current_stream(self, device: str) -> FakeStream:
+        assert device == "cuda:1", "events belong to the stream of the timed device"
+        return self
+
+    def event(self, enable_timing: bool) -> FakeEvent:
+        assert enable_timing
+        return FakeEvent()
+
+
+class FakeEvent:
+    """An event that remembers the device's time."""
+
+    def record(self, stream: FakeStream) -> None:
+        self.at = stream.device_ns
+
+    def synchronize(self) -> None:
+        """The device is done."""
+
+    def elapsed_time(self, end: FakeEvent) -> float:
+        return (end.at - self.at) / 1e6
+
+
+@pytest.fixture
+def stream(monkeypatch: pytest.MonkeyPatch) -> FakeStream:
+    """Stand in for torch's CUDA: the order of calls is tested, the device is not."""
+    import torch
+
+    made = FakeStream(FakeClock())
+    monkeypatch.setattr(torch.cuda, "synchronize", made.synchronize)
+    monkeypatch.setattr(torch.cuda, "current_stream", made.current_stream)
+    monkeypatch.setattr(torch.cuda, "Event", made.event)
+    return made
+
+
+def test_events_time_the_device_and_are_read_once_at_the_end(stream: FakeStream) -> None:
+    watch = Stopwatch("cuda:1", clock=stream.clock)
+    durations = [5_000_000, 7_000_000, 9_000_000]
+    left = list(durations)
+    _, seconds = watch.measure(lambda: stream.launch(left.pop(0)), 3)
+    assert seconds == pytest.approx([d / 1e9 for d in durations])
+    assert stream.waits == 2, "before the first and after the last, never between"
+    assert watch.flags == []
+    with watch.time() as timing:
+        stream.launch(3_000_000)
+    assert timing.seconds == pytest.approx(0.003)
+
+
+def test_events_that_outlast_the_hosts_window_are_flagged(stream: FakeStream, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    watch = Stopwatch("cuda:1", clock=stream.clock)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: None)  # the host's clock stands still
+    watch.measure(lambda: stream.launch(50_000_000), 2)
+    assert watch.flags == ["clock"]
+
+
 # ---- memory ---------------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from harness.plan import make_plan
 from harness.store import run_store, video
 from harness.store.files import write_atomically
 from harness.store.locate import find_run, list_runs, results_root
+from harness.store.lock import WriterLock
 from harness.store.records import FeatureRows, Manifest, TrialRecord
 from harness.store.run_store import RunStore
 from harness.types import Arm, Case, Scale, Suite
@@ -96,8 +98,6 @@ def test_what_is_written_is_read_back(store: RunStore) -> None:
 def test_append_is_one_write_on_an_append_descriptor_and_one_sync(
     store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import fcntl
-
     calls: list[tuple[str, int]] = []
     write, sync = os.write, os.fsync
 
@@ -260,6 +260,32 @@ def test_the_lock_dies_with_its_process(store: RunStore) -> None:
             child.stdout.close()
     store.append(a_record(store.manifest, 0))
     assert len(store.records()) == 1
+
+
+def test_a_lock_given_up_in_order_leaves_no_file(store: RunStore) -> None:
+    assert (store.path / ".lock").read_text() == f"{os.getpid()}\n"
+    store.close()
+    assert not (store.path / ".lock").exists()
+    store.close()
+
+
+def test_a_lock_file_removed_while_it_was_being_locked_guards_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / ".lock"
+    first, second = WriterLock(path), WriterLock(path)
+    assert first.acquire() is None
+    flock = fcntl.flock
+
+    def late(handle: int, operation: int) -> None:
+        first.release()  # the owner goes between our opening and locking its file
+        flock(handle, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    assert second.acquire() is None
+    monkeypatch.undo()
+    assert WriterLock(path).acquire() == str(os.getpid()), "the file that is there is the one that is locked"
+    second.release()
 
 
 def test_a_forgotten_store_gives_up_its_lock(tmp_path: Path) -> None:
