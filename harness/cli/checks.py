@@ -14,6 +14,7 @@ from typing import Any, Literal
 from harness.cli.builtin import load_builtin, reach
 from harness.cli.listing import sha256_of, weight_users, zoo_folder
 from harness.errors import DiptychError
+from harness.registry import PLURALS
 from harness.types import Data
 
 MINIMUM_PYTHON = (3, 11)
@@ -208,7 +209,8 @@ def _components(_results: str | None) -> Iterator[Check]:
     registry = load_builtin()
     counted, broken = [], []
     for kind in registry.packages:
-        counted.append(f"{len(registry.list(kind))} {kind}s")
+        count = len(registry.list(kind))
+        counted.append(f"{count} {kind if count == 1 else PLURALS[kind]}")
         broken += [f"{module}: {why}" for module, why in registry.broken.get(kind, {}).items()]
     detail = "; ".join(broken) if broken else ", ".join(counted)
     remedy = "mend or uninstall the modules named" if broken else None

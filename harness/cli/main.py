@@ -86,9 +86,14 @@ def run(arguments: Sequence[str]) -> int:
             check_rooms()
             code = cli.main(args=list(arguments), prog_name="diptych", standalone_mode=False, obj=output)
         return code if isinstance(code, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        say(error.format_message())
+        return error.exit_code
     except click.ClickException as error:
         _explain(error, arguments)
-        say(f"error: {_one_line(error.format_message())}")
+        context = getattr(error, "ctx", None)
+        hint = f" See: {context.command_path} --help" if context else ""
+        say(f"error: {_one_line(error.format_message())}{hint}")
         return error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
         _explain(error, arguments)

@@ -24,10 +24,12 @@ HERE = Path(__file__).parent
 ENTRY_POINTS = """\
 [diptych.suite]
 tiny = diptych_tiny.suite
+tiny-weights = diptych_tiny.weights
 [diptych.maker]
 tiny = diptych_tiny.suite
 [diptych.model]
 tiny = diptych_tiny.suite
+tiny-weights = diptych_tiny.weights
 """
 
 
@@ -80,7 +82,8 @@ def run_diptych(path: str, cwd: Path, *arguments: str, blocked: bool = False, **
 def tiny_entries(plugin: str) -> dict[tuple[str, str], Entry]:
     """What the plug-in registers, taken out of the registry again: other tests look at every component."""
     sys.path.insert(0, str(HERE / "plugin"))
-    importlib.import_module("diptych_tiny.suite")
+    for module in ("suite", "weights"):
+        importlib.import_module(f"diptych_tiny.{module}")
     names = [key for key, entry in REGISTRY.entries.items() if "diptych_tiny" in entry.origin]
     return {name: REGISTRY.entries.pop(name) for name in names}
 

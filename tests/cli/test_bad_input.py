@@ -16,7 +16,7 @@ SCHEDULE = ("schedule", "diagonal", "--frames", "1", "--rows", "2", "--columns",
 MISTAKES = {
     "unknown command": (("runn",), 2, ["'runn'", "did you mean 'run'"]),
     "unknown option": (("run", "tiny", "--sclae", "smoke"), 2, ["--sclae"]),
-    "missing argument": (("run",), 2, ["SUITE"]),
+    "missing argument": (("run",), 2, ["SUITE", "diptych run --help"]),
     "unknown kind": (("list", "suite"), 2, ["'suite'", "did you mean 'suites'"]),
     "unknown suite": (("run", "decodng"), 2, ["'decodng'", "did you mean 'decoding'", "diptych list suites"]),
     "unknown suite, planned": (("plan", "tinny"), 2, ["did you mean 'tiny'"]),
@@ -56,9 +56,29 @@ def test_a_mistake_is_told_in_one_line(diptych, tmp_path, arguments, code, parts
     one_line(diptych(*arguments, "--json"), code, parts)
 
 
+@pytest.mark.parametrize("arguments", [(), ("train",)])
+def test_asking_nothing_shows_the_help_and_is_a_mistake(diptych, arguments):
+    said = diptych(*arguments)
+    assert said.code == 2
+    assert said.err.startswith("Usage: diptych")
+    assert "Commands:" in said.err
+
+
 @pytest.mark.parametrize("device", ["cuda", "cuda:7"])
 def test_cuda_that_is_not_there(diptych, device):
     one_line(diptych("run", "tiny", "--device", device, CUDA_VISIBLE_DEVICES=""), 2, [device, "--device cpu"])
+
+
+@pytest.mark.parametrize(
+    ("suite", "parts"),
+    [
+        ("tiny-lost", ["absent.safetensors", "tiny-lost"]),
+        ("tiny-misshaped", ["tokenizer_crafter.safetensors", "embed"]),
+    ],
+)
+def test_weights_that_cannot_be_used_are_told_before_any_trial(diptych, tmp_path, suite, parts):
+    one_line(diptych("run", suite), 1, parts)
+    assert not list((tmp_path / "results").glob("*/*"))
 
 
 @pytest.fixture
