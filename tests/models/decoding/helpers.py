@@ -29,11 +29,11 @@ def tiny(position: str = "3d", seed: int = 0, dtype: torch.dtype = torch.float64
         head_dim=8,
         position=position,
     )
-    model = VideoTransformer(shape).to(dtype).reset(torch.Generator().manual_seed(seed)).eval()
+    model = VideoTransformer(shape).reset(torch.Generator().manual_seed(seed)).to(dtype).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() > 1:
-                parameter.mul_(12)
+                parameter.mul_(25)
     return model
 
 

@@ -2,12 +2,12 @@
 
 import pytest
 import torch
+
 from models.ar.shapes import TransformerShape
 from models.ar.transformer import VideoTransformer
 from models.decoding.engine import Engine
 from models.decoding.grid import Grid
 from models.decoding.sampling import Sampler
-
 from tests.models.decoding.helpers import given, tables
 
 

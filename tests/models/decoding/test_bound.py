@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from models.decoding.bound import bound_seconds, interpolated, pass_costs
-from models.decoding.grid import Grid
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from models.decoding.bound import bound_seconds, interpolated, pass_costs
+from models.decoding.grid import Grid
 from tests.models.decoding.helpers import given, tables, tiny
 
 

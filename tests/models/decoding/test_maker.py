@@ -1,0 +1,196 @@
+"""The decoding maker on a tiny model and world: what arms share, what repeats, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from harness.errors import DiptychError, UsageError
+from harness.types import Arm, Case
+from models.decoding import maker as maker_module
+from models.decoding.maker import DecodingMaker
+from models.worlds.types import Clip, Split, WorldSpec
+from models.zoo.cards import VideoModel
+from tests.models.decoding.helpers import tiny
+
+ROWS, COLUMNS, ACTIONS = 3, 4, 3
+
+
+class TinyWorld:
+    """Clips of single-colour tiles."""
+
+    spec = WorldSpec(
+        name="tiny",
+        summary="tiles",
+        version=1,
+        rows=ROWS,
+        columns=COLUMNS,
+        tile_pixels=2,
+        map_rows=ROWS,
+        clip_frames=5,
+        actions=("a", "b", "c"),
+    )
+
+    def clips(self, split: Split, count: int, *, processes: int = 1, progress: object = None) -> list[Clip]:
+        """Clip i depends on i alone."""
+        made = []
+        for index in range(count):
+            generator = np.random.default_rng([index, len(split)])
+            tiles = generator.integers(0, 23, (5, ROWS, COLUMNS), dtype=np.uint8)
+            frames = np.repeat(np.repeat(tiles, 2, 1), 2, 2)[..., None].repeat(3, -1)
+            made.append(
+                Clip(
+                    frames=frames,
+                    actions=generator.integers(0, ACTIONS, 5),
+                    semantic=tiles,
+                    inventory=np.zeros((5, 1), np.uint8),
+                    daylight=np.ones(5, np.float32),
+                    episode_seed=index,
+                    start=0,
+                )
+            )
+        return made
+
+
+class TinyTokenizer:
+    """A tile's token is its grey level."""
+
+    def encode(self, frames: np.ndarray) -> torch.Tensor:
+        """Read the levels."""
+        return torch.from_numpy(frames[:, ::2, ::2, 0].astype(np.int64))
+
+    def decode(self, tokens: torch.Tensor) -> np.ndarray:
+        """Paint the levels."""
+        tiles = tokens.numpy().astype(np.uint8)
+        return np.repeat(np.repeat(tiles, 2, 1), 2, 2)[..., None].repeat(3, -1)
+
+
+CARDS = {
+    name: VideoModel(
+        name=name,
+        summary="tiny",
+        world="tiny",
+        shape=tiny().shape,
+        prompt_frames=2,
+        frames=2,
+        tokenizer="none",
+        weights=weights,
+    )
+    for name, weights in (("trained", "w.safetensors"), ("random", None))
+}
+
+
+@pytest.fixture
+def maker(monkeypatch: pytest.MonkeyPatch) -> DecodingMaker:
+    original = maker_module.REGISTRY.get
+
+    def get(kind: str, name: str) -> object:
+        if kind == "model" and name in CARDS:
+            return CARDS[name]
+        return TinyWorld if (kind, name) == ("world", "tiny") else original(kind, name)
+
+    monkeypatch.setattr(maker_module.REGISTRY, "get", get)
+    monkeypatch.setattr(maker_module, "load_transformer", lambda card, device, dtype: (tiny(dtype=dtype), "f" * 64))
+    monkeypatch.setattr(maker_module, "load_tokenizer", lambda name, device: TinyTokenizer())
+    monkeypatch.setattr(maker_module, "WIDTHS", (1, 4))
+    return DecodingMaker("cpu", 1)
+
+
+def arm(schedule: str, **params: object) -> Arm:
+    return Arm(name=schedule, maker="decoding", params={"schedule": schedule, **params})
+
+
+def case(index: int = 0, model: str = "trained", **params: object) -> Case:
+    return Case(name=f"case{index}", group="tiny", model=model, params={"index": index, "of": 3, **params})
+
+
+def test_arms_share_prompt_noise_weights_and_reference_and_differ_in_tokens(maker: DecodingMaker) -> None:
+    made = [maker.make(arm(name), case(), 5, 1) for name in ("sequential", "diagonal", "frame-at-once")]
+    for key in ("prompt", "noise", "weights"):
+        assert len({m.hashes[key] for m in made}) == 1, key
+    assert len({m.hashes["tokens"] for m in made}) == 3
+    assert all((m.reference == made[0].reference).all() for m in made)
+    assert [m.counts["passes"] for m in made] == [24, 12, 2]
+
+
+def test_the_same_call_gives_the_same_bytes_whatever_ran_before(maker: DecodingMaker) -> None:
+    first = maker.make(arm("diagonal"), case(0), 5, 2)
+    maker.make(arm("frame-at-once"), case(1), 6, 1)
+    maker.make(arm("diagonal"), case(2), 7, 1)
+    again = maker.make(arm("diagonal"), case(0), 5, 1)
+    assert first.hashes == again.hashes
+    assert first.values == again.values
+    assert (first.video == again.video).all()
+    assert len(first.seconds) == 2
+
+
+def test_other_seeds_and_clips_change_what_they_should(maker: DecodingMaker) -> None:
+    base = maker.make(arm("sequential"), case(0), 5, 1)
+    seed = maker.make(arm("sequential"), case(0), 6, 1)
+    clip = maker.make(arm("sequential"), case(1), 5, 1)
+    assert base.hashes["prompt"] == seed.hashes["prompt"] != clip.hashes["prompt"]
+    assert base.hashes["noise"] == clip.hashes["noise"] != seed.hashes["noise"]
+
+
+def test_quality_is_measured_against_the_true_continuation(maker: DecodingMaker) -> None:
+    made = maker.make(arm("sequential"), case(0), 5, 1)
+    truth = TinyWorld().clips("test", 1)[0].frames[2:4]
+    assert (made.reference == truth).all()
+    assert made.values["token_accuracy"] == np.mean(made.video[:, ::2, ::2, 0] == truth[:, ::2, ::2, 0])
+
+
+def test_bits_per_token_are_those_of_sampling_step_by_step(maker: DecodingMaker) -> None:
+    """Sequential decoding without truncation sees exactly the contexts of the causal pass."""
+    from models.decoding.engine import Engine
+    from models.decoding.sampling import Sampler
+    from tests.models.decoding.helpers import tables
+
+    made = maker.make(arm("sequential"), case(0), 5, 1)
+    ready = next(iter(maker._engines.values()))
+    grid = ready.engine.tables.grid
+    prompt = next(iter(maker._prompts.values()))
+    engine = Engine(tiny(dtype=torch.float64), tables("sequential", grid), Sampler())
+    tokens = torch.from_numpy(made.tokens)[None]
+    logits = engine.generate(prompt.given, [0], forced=tokens, trace=True).logits[0]
+    nats = torch.nn.functional.cross_entropy(logits, tokens.flatten())
+    assert made.values["model_bits_per_token"] == pytest.approx(float(nats) / np.log(2), rel=1e-4)
+
+
+def test_random_weights_claim_no_quality(maker: DecodingMaker) -> None:
+    assert maker.make(arm("sequential"), case(0, "random"), 5, 1).values == {}
+
+
+@pytest.mark.parametrize(
+    ("bad_arm", "bad_case", "message"),
+    [
+        (arm("diagonal", kk=2), case(), "unknown parameter of arm 'diagonal' 'kk'; did you mean 'k'"),
+        (arm("diagonal", k=0), case(), "k must be at least 1"),
+        (arm("diagonal", k="2"), case(), "k must be a whole number"),
+        (arm("diagonal", placeholder="abov"), case(), "did you mean 'above'"),
+        (arm("diagonal", provisional="some"), case(), "unknown visibility"),
+        (arm("diagnal"), case(), "did you mean 'diagonal'"),
+        (Arm(name="x", maker="decoding"), case(), "names no schedule"),
+        (arm("diagonal"), case(frame=3), "did you mean 'frames'"),
+        (arm("diagonal"), case(top_p=0.0), "top_p"),
+        (arm("diagonal"), case(frames=0), "frames must be at least 1"),
+        (arm("diagonal"), case(model="traind"), "unknown model"),
+    ],
+)
+def test_what_cannot_run_is_refused_before_any_trial(
+    maker: DecodingMaker, bad_arm: Arm, bad_case: Case, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        maker.check(bad_arm, bad_case)
+
+
+def test_clips_that_are_too_short_or_splits_that_do_not_exist_are_refused(maker: DecodingMaker) -> None:
+    with pytest.raises(DiptychError, match="wants 7 frames, but clips of world 'tiny' have 5"):
+        maker.make(arm("sequential"), case(0, frames=5), 1, 1)
+    with pytest.raises(UsageError, match="unknown split"):
+        maker.make(arm("sequential"), case(0, split="tset"), 1, 1)
+
+
+def test_context_names_the_weights_that_were_checked(maker: DecodingMaker) -> None:
+    maker.check(arm("sequential"), case())
+    assert maker.context()["weights_sha256"] == {"trained": "f" * 64}
