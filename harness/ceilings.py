@@ -26,9 +26,10 @@ class Ceilings(Data):
         device: Device name.
         dtype: Element type of the matrix products.
         threads: Threads in use.
-        bandwidth_bytes_per_second: The better of reading and copying.
-        read_bytes_per_second: Summing a buffer larger than the caches.
+        bandwidth_bytes_per_second: The best of the three that follow.
+        read_bytes_per_second: Summing a buffer larger than the caches (or of the size that was asked for).
         copy_bytes_per_second: Copying it, read and write counted.
+        product_bytes_per_second: Multiplying it, as a matrix, with a vector: how decoding reads its weights.
         flops_per_second: Width ``m`` → FLOP per second of ``[m, d] @ [d, d]``, 2·m·d² FLOP.
         matrix_side: ``d``.
         buffer_bytes: Size of the buffer that is read.
@@ -44,6 +45,7 @@ class Ceilings(Data):
     bandwidth_bytes_per_second: float
     read_bytes_per_second: float
     copy_bytes_per_second: float
+    product_bytes_per_second: float
     flops_per_second: dict[int, float]
     matrix_side: int
     buffer_bytes: int
@@ -90,6 +92,9 @@ def measure_ceilings(
     watch = watch or Stopwatch(device)
     source = torch.ones(max(1, size // 4), dtype=torch.float32, device=device)
     target = torch.empty_like(source)
+    columns = min(1024, source.numel())
+    rows = source[: source.numel() // columns * columns].view(-1, columns)
+    ones = torch.ones(columns, dtype=torch.float32, device=device)
     generator = torch.Generator(device=device).manual_seed(0)
     matrix = torch.randn(side, side, generator=generator, device=device).to(getattr(torch, dtype))
     held = source.numel() * 4
@@ -108,6 +113,7 @@ def measure_ceilings(
     work: dict[str | int, tuple[Callable[[], Any], float]] = {
         "read": (source.sum, float(held)),
         "copy": (lambda: target.copy_(source), 2.0 * held),
+        "product": (lambda: torch.mv(rows, ones), 4.0 * rows.numel()),
         **{width: product(width) for width in dict.fromkeys(widths)},
     }
     rates: dict[str | int, list[float]] = {name: [] for name in work}
@@ -122,9 +128,10 @@ def measure_ceilings(
         device=device,
         dtype=dtype,
         threads=torch.get_num_threads(),
-        bandwidth_bytes_per_second=max(medians["read"], medians["copy"]),
+        bandwidth_bytes_per_second=max(medians["read"], medians["copy"], medians["product"]),
         read_bytes_per_second=medians["read"],
         copy_bytes_per_second=medians["copy"],
+        product_bytes_per_second=medians["product"],
         flops_per_second={width: medians[width] for width in dict.fromkeys(widths)},
         matrix_side=side,
         buffer_bytes=held,
