@@ -10,6 +10,7 @@ from reports.strips import strips
 from reports.tables import Cell, Column, Table
 from reports.wording import (
     ABSENT,
+    MINUS,
     VERDICT_SYMBOLS,
     aligned,
     count,
@@ -20,7 +21,9 @@ from reports.wording import (
     metric_title,
     number,
     plain,
+    sentence_case,
     significant,
+    with_unit,
 )
 
 
@@ -149,7 +152,7 @@ def expected_table(
 
 
 def _caption(findings: Sequence[Finding], metric: Metric | None, ratio: bool, unit: str) -> str:
-    parts = [metric.summary.rstrip(".") + "." if metric and metric.summary else ""]
+    parts = [sentence_case(metric.summary).rstrip(".") + "." if metric and metric.summary else ""]
     direction = metric.direction if metric else findings[0].estimate.direction
     parts.append("Higher is better." if direction == "higher" else "Lower is better.")
     with_interval = [f.estimate for f in findings if f.estimate.low is not None]
@@ -158,10 +161,27 @@ def _caption(findings: Sequence[Finding], metric: Metric | None, ratio: bool, un
         parts.append(f"Bars: {'; '.join(methods)}.")
     taus = dict.fromkeys(f.threshold for f in findings if f.threshold is not None)
     if taus:
-        written = " and ".join(level_text(t) if ratio else f"{plain(t)} {unit}".strip() for t in taus)
+        written = " and ".join(level_text(t) if ratio else with_unit(plain(t), unit) for t in taus)
         parts.append(f"Shaded: the threshold, ±{written}.")
     parts.append("A primary metric." if findings[0].primary else "Exploratory: gates nothing.")
     return " ".join(p for p in parts if p)
+
+
+def threshold_table(suite: Suite, metrics: Mapping[str, Metric]) -> Table:
+    """The non-inferiority margin and every declared threshold, each with its reason."""
+    known = metrics.get(suite.primary_quality)
+    sign = MINUS if known is None or known.direction == "higher" else "+"
+    margin = with_unit(f"{sign}{plain(suite.margin)}", known.unit if known else "")
+    rows = [
+        (Cell(metric_title(suite.primary_quality), note="non-inferiority margin"), Cell(margin), Cell(suite.margin_why))
+    ]
+    for t in suite.thresholds:
+        metric = metrics.get(t.metric)
+        ratio = metric is not None and metric.scale == "ratio"
+        tau = level_text(t.tau) if ratio else with_unit(plain(t.tau), metric.unit if metric else "")
+        rows.append((Cell(metric_title(t.metric)), Cell(f"±{tau}"), Cell(t.why or ABSENT)))
+    columns = (Column("Metric"), Column("Threshold", kind="number"), Column("Why"))
+    return Table("Thresholds, fixed before measuring", "", columns, tuple(rows))
 
 
 def overview_table(findings: Sequence[Finding], title: str = "Findings") -> Table:

@@ -16,7 +16,7 @@ from reports.figures import (
     trade_limits,
 )
 from reports.reading import Reading, bound_seconds, difference, exact_ratio, passes, speed_up
-from reports.wording import display_unit, level_text, metric_title, plain, spans
+from reports.wording import display_unit, level_text, metric_title, plain, spans, unit_label, with_unit
 
 LATENCY = "frame_latency_seconds"
 
@@ -57,18 +57,19 @@ def trade_plot(reading: Reading, group: str, metrics: Mapping[str, Metric], name
     if not points:
         return None
     known = metrics.get(suite.primary_quality)
-    unit = known.unit if known else pairs[0][1].unit
+    unit = unit_label(known.unit if known else pairs[0][1].unit)
     better = known.direction if known else pairs[0][1].estimate.direction
     title = metric_title(suite.primary_quality)
-    label = f"{title}, difference from baseline" + (f" ({unit})" if unit else "")
+    label = f"Δ {title}" + (f" ({unit})" if unit else "")
     svg = trade_figure(points, reading.styles[suite.baseline], suite.margin, better, label, name)
     low, high = trade_limits(points, suite.margin)
     cut = any(not low <= p.quality.value <= high for p in points)
     beyond = " An arrow: the negative control lies beyond the axis, its value in brackets." if cut else ""
+    bars = _bars([f for pair in pairs for f in pair])
     caption = (
         f"Right is faster, up is better. The square is {suite.baseline}, from which both axes are counted. Inside the "
-        f"shaded zone {title} is at most {plain(suite.margin)} {unit} worse, the margin of this suite: an arm is "
-        f"comparable when its whole vertical bar lies there.{beyond} {_bars([f for pair in pairs for f in pair])}"
+        f"shaded zone {title} is at most {with_unit(plain(suite.margin), unit)} worse, the margin of this suite: "
+        f"an arm is comparable when its whole vertical bar lies there.{beyond} {bars}"
     )
     return _plot(reading, group, "Speed against quality", svg, caption, (suite.primary_speed, suite.primary_quality))
 

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 from harness.types import Conclusion, Estimate, Metric
 from reports.diptychs import Diptych, diptychs
-from reports.finding_tables import expected_table, metric_table
+from reports.finding_tables import expected_table, metric_table, threshold_table
 from reports.plots import Plot, latency_plot, speed_plot, trade_plot
 from reports.provenance import facts_table, run_facts, shown_info, without_packages
 from reports.reading import Reading, bound_seconds, exact_ratio, passes, speed_up, speed_up_estimate
 from reports.tables import Cell, Column, Table
 from reports.wording import (
-    ABSENT,
     CONCLUSION_SYMBOLS,
     count,
     display_unit,
@@ -22,6 +21,7 @@ from reports.wording import (
     metric_title,
     plain,
     spans,
+    with_unit,
 )
 
 UNJUDGED = "not judged"
@@ -58,7 +58,7 @@ class Group:
         conclusions: One per arm.
         primary: Tables of the declared family and of quality.
         others: Tables of the rest.
-        absent: Metrics without any number, each with the reason.
+        absent: Metrics without any number, with the reason that they share.
         plots: Figures.
         expected: Speed-ups beside what passes and bound promise, or None.
     """
@@ -127,7 +127,7 @@ def build_section(reading: Reading, metrics: Mapping[str, Metric], key: str, row
         diptychs=tuple(shown),
         notes=(*_notes(reading), *without_videos),
         failures=_failures(reading),
-        thresholds=_thresholds(reading, metrics),
+        thresholds=threshold_table(reading.manifest.suite, metrics),
         methods=tuple(_methods(reading)),
         facts=tuple(run_facts(reading)),
         context=facts_table("Context: what can change the numbers", context),
@@ -143,7 +143,7 @@ def _group(reading: Reading, metrics: Mapping[str, Metric], group: str, key: str
     names += [n for n in dict.fromkeys(f.metric for f in findings) if n not in names]
     primary: list[Table] = []
     others: list[Table] = []
-    absent: list[tuple[str, str]] = []
+    absent: dict[str, list[str]] = {}
     for name in names:
         found = [f for f in findings if f.metric == name and f.group == group]
         table = metric_table(reading.analysis, name, group, metrics, suite)
@@ -151,8 +151,8 @@ def _group(reading: Reading, metrics: Mapping[str, Metric], group: str, key: str
             lead = any(f.primary for f in found) or name in (suite.primary_speed, suite.primary_quality)
             (primary if lead else others).append(table)
         elif found:
-            reasons = dict.fromkeys(f.estimate.reason or "no value" for f in found)
-            absent.append((metric_title(name), "; ".join(reasons)))
+            reason = "; ".join(dict.fromkeys(f.estimate.reason or "no value" for f in found))
+            absent.setdefault(reason, []).append(metric_title(name))
     best = reading.best(group)
     drawn = [
         trade_plot(reading, group, metrics, f"{key}-trade"),
@@ -167,7 +167,7 @@ def _group(reading: Reading, metrics: Mapping[str, Metric], group: str, key: str
         conclusions=tuple(reading.conclusions(group)),
         primary=tuple(primary),
         others=tuple(others),
-        absent=tuple(absent),
+        absent=tuple((", ".join(titles), reason) for reason, titles in absent.items()),
         plots=tuple(p for p in drawn if p is not None),
         expected=_expected(reading, group),
     )
@@ -206,7 +206,7 @@ def _leaves(reading: Reading, metrics: Mapping[str, Metric], best: Conclusion) -
         reason = (quality.estimate.reason if quality else None) or "no complete pair"
         return bought, Leaf("what it cost", title, UNJUDGED, reason, "")
     unit = display_unit(metrics[quality.metric].unit if quality.metric in metrics else quality.unit, [])
-    margin = f"margin {plain(suite.margin)} {unit.label}".strip()
+    margin = with_unit(f"margin {plain(suite.margin)}", unit.label)
     cost = Leaf(
         "what it cost",
         f"{title}, {against} · {margin}",
@@ -276,25 +276,6 @@ def _failures(reading: Reading) -> Table | None:
         for r in failed
     )
     return Table("Failed trials", "", columns, rows)
-
-
-def _thresholds(reading: Reading, metrics: Mapping[str, Metric]) -> Table:
-    suite = reading.manifest.suite
-    columns = (Column("Metric"), Column("Threshold", kind="number"), Column("Why"))
-    known = metrics.get(suite.primary_quality)
-    unit = f" {known.unit}" if known and known.unit else ""
-    margin = (
-        f"−{plain(suite.margin)}{unit}" if not known or known.direction == "higher" else f"+{plain(suite.margin)}{unit}"
-    )
-    rows = [
-        (Cell(metric_title(suite.primary_quality), note="non-inferiority margin"), Cell(margin), Cell(suite.margin_why))
-    ]
-    for t in suite.thresholds:
-        metric = metrics.get(t.metric)
-        ratio = metric is not None and metric.scale == "ratio"
-        tau = f"±{level_text(t.tau)}" if ratio else f"±{plain(t.tau)} {metric.unit if metric else ''}".strip()
-        rows.append((Cell(metric_title(t.metric)), Cell(tau), Cell(t.why or ABSENT)))
-    return Table("Thresholds, fixed before measuring", "", columns, tuple(rows))
 
 
 __all__ = ["CONCLUSION_SYMBOLS", "Group", "Leaf", "Section", "build_section"]

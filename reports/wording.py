@@ -12,6 +12,9 @@ from harness.types import Estimate
 MINUS = "\u2212"
 ABSENT = "–"
 
+DIMENSIONLESS = ("fraction", "ssim", "frechet", "mmd2", "score")
+TITLES = {"psnr": "PSNR", "ssim": "SSIM", "kvd": "KVD", "fvd": "FVD", "lpips": "LPIPS", "frechet": "Fréchet distance"}
+
 VERDICT_SYMBOLS = {"improved": "▲", "regressed": "▼", "within noise": "≈", "inconclusive": "◇"}
 VERDICT_MEANINGS = {
     "improved": "the whole interval lies beyond the threshold, on the better side",
@@ -136,16 +139,30 @@ def display_unit(unit: str, values: Iterable[float | None]) -> DisplayUnit:
             if largest >= size:
                 return DisplayUnit(1 / size, label)
         return DisplayUnit(1.0, "bytes")
-    return DisplayUnit(1.0, unit)
+    return DisplayUnit(1.0, unit_label(unit))
+
+
+def with_unit(text: str, unit: str) -> str:
+    """Put the unit's label, if it has one, after a written number."""
+    return f"{text} {unit_label(unit)}".strip()
+
+
+def unit_label(unit: str) -> str:
+    """Return what is written after a number: nothing for units that only name a pure number."""
+    return "" if unit in DIMENSIONLESS else unit
 
 
 def metric_title(name: str) -> str:
     """Turn a metric's name into words without its unit: ``frame_latency_seconds`` → ``Frame latency``."""
     base, bracket, space = name.partition("[")
     base = base.removesuffix("_bytes") if base.endswith("_bytes") else re.sub(r"(?<!per)_seconds$", "", base)
-    words = base.replace("_", " ")
-    words = words.upper() if base in ("psnr", "ssim", "kvd", "fvd", "lpips") else words[:1].upper() + words[1:]
+    words = TITLES.get(base) or sentence_case(base.replace("_", " "))
     return f"{words} [{space}" if bracket else words
+
+
+def sentence_case(text: str) -> str:
+    """Begin with a capital letter; the rest stays as it is."""
+    return text[:1].upper() + text[1:]
 
 
 def count(n: int, one: str, many: str = "") -> str:

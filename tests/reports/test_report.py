@@ -143,7 +143,7 @@ def test_every_finding_is_written_with_interval_and_verdict(page, analysis):
 
 def test_random_weights_say_nothing_of_quality(page):
     assert "random weights: speed only" in page.text
-    assert "PSNR : no number; random weights: no quality can be claimed" in page.text
+    assert "PSNR, Token accuracy, KVD [toy] : no number; random weights: no quality can be claimed" in page.text
 
 
 def test_clips_are_h264_and_show_the_frames(page, recipe):
