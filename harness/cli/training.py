@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -98,10 +99,17 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
             raise UsageError(f"--set takes KEY=VALUE, not {pair!r}; such as --set steps=100")
         if key not in fields:
             raise unknown("option", key, fields, "diptych train --help")
-        found[key] = value
+        found[key] = _list(value) if value.startswith("[") else value
     try:
         checked = options(**{"steps": 1, "batch": 1, "learning_rate": 1e-3, **found})
     except ValidationError as error:
         first = error.errors()[0]
         raise UsageError(f"--set {first['loc'][0]}: {first['msg']}, not {first['input']!r}.") from error
     return {key: getattr(checked, key) for key in found}
+
+
+def _list(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text  # the option's own type says what is wrong with it

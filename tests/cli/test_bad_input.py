@@ -35,6 +35,13 @@ MISTAKES = {
     "unknown run, resumed": (("resume", "nonsense"), 2, ["'nonsense'"]),
     "unknown run, reported": (("report", "nonsense"), 2, ["'nonsense'"]),
     "unknown run, compared": (("compare", "nonsense", "nonsense"), 2, ["'nonsense'"]),
+    "unknown task": (("train", "tokeniser"), 2, ["tokeniser"]),
+    "unknown preset": (("train", "tokenizer", "--out", "o", "--preset", "cpuu"), 2, ["did you mean 'cpu'"]),
+    "unknown training option": (("train", "tokenizer", "--out", "o", "--set", "stepz=1"), 2, ["'stepz'", "steps"]),
+    "no value": (("train", "tokenizer", "--out", "o", "--set", "steps"), 2, ["KEY=VALUE"]),
+    "wrong type": (("train", "tokenizer", "--out", "o", "--set", "threads=many"), 2, ["threads", "'many'"]),
+    "impossible steps": (("train", "tokenizer", "--out", "o", "--preset", "test", "--steps", "0"), 2, ["steps"]),
+    "negative training seed": (("train", "tokenizer", "--out", "o", "--seed", "-2"), 2, ["-2"]),
     "impossible results": (("run", "tiny", "--results", "/dev/null/x"), 1, ["/dev/null/x"]),
     "a file for results": (("run", "tiny", "--results", "a-file"), 1, ["a-file"]),
 }

@@ -12,6 +12,8 @@ import pytest
 
 from harness.cli.findings import change
 from harness.cli.output import Output, align, plain
+from harness.cli.progress import LINES, duration, worth_a_line
+from harness.cli.training import parse_settings
 from harness.types import Estimate
 
 
@@ -62,3 +64,23 @@ def test_a_terminal_gets_a_table_and_a_pipe_gets_columns():
 )
 def test_a_change_is_said_with_its_interval_or_the_reason(estimate, said):
     assert change(estimate) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (185, "3 min 05 s"), (7800, "2 h 10 min")]
+)
+def test_a_duration_is_said_with_its_two_largest_units(seconds, said):
+    assert duration(seconds) == said
+
+
+def test_a_short_run_has_a_line_per_trial_and_a_long_one_a_line_per_tenth():
+    assert sum(worth_a_line(done, LINES) for done in range(1, LINES + 1)) == LINES
+    for total in (LINES + 1, 100, 1001):
+        lines = [done for done in range(1, total + 1) if worth_a_line(done, total)]
+        assert len(lines) == 10
+        assert lines[-1] == total
+
+
+def test_settings_are_read_in_the_types_that_the_options_declare():
+    read = parse_settings(["steps=20", "learning_rate=1e-3", "optimiser=muon", "betas=[0.8, 0.9]"])
+    assert read == {"steps": 20, "learning_rate": 1e-3, "optimiser": "muon", "betas": (0.8, 0.9)}
