@@ -26,10 +26,14 @@ from reports.wording import (
     with_unit,
 )
 
+NO_THRESHOLD = f"{ABSENT} no threshold"
+
 
 def verdict_cell(finding: Finding, *, with_reason: bool = True) -> Cell:
     """The verdict with its symbol, and below it the reason where a number or a verdict is absent."""
     word = finding.verdict
+    if finding.threshold is None and finding.estimate.low is not None:
+        return Cell(NO_THRESHOLD)  # "inconclusive" would sound as if more blocks could help
     note = finding.estimate.reason or "" if with_reason else ""
     return Cell(f"{VERDICT_SYMBOLS[word]} {word}", verdict=word, note=note)
 
@@ -99,12 +103,12 @@ def metric_table(
                     verdict_cell(f, with_reason=not one_reason),
                     Cell(str(f.estimate.n)),
                     Cell(str(f.estimate.clusters)),
-                    Cell(ABSENT if f.correlation is None else significant(f.correlation, 2)),
+                    Cell(ABSENT if f.correlation is None else number(f.correlation, 2)),
                 )
             )
     caption = _caption(chosen, known, ratio, change.label)
     reason = chosen[0].estimate.reason
-    if one_reason and reason:
+    if one_reason and reason and any(f.threshold is not None or f.estimate.low is None for f in chosen):
         caption += f" All rows: {reason}."
     return Table(metric_title(metric), caption, columns, tuple(rows))
 

@@ -51,11 +51,16 @@ def number(value: float, decimals: int, *, signed: bool = False) -> str:
     return text.replace("-", MINUS).replace(",", "\u202f")
 
 
+def is_whole(value: float) -> bool:
+    """True for integers, also those that went through a logarithm and came back with rounding."""
+    return math.isfinite(value) and abs(value - round(value)) <= 1e-9 * abs(value)
+
+
 def significant(value: float, digits: int = 4) -> str:
     """Write ``value`` with about ``digits`` significant digits, and integers whole."""
     if not math.isfinite(value):
         return str(value).replace("-", MINUS)
-    if value == int(value) and abs(value) < 1e6:
+    if is_whole(value) and abs(value) < 1e6:
         return number(value, 0)
     size = math.floor(math.log10(abs(value))) if value else 0
     if size < -4:
@@ -72,7 +77,7 @@ def aligned(values: Iterable[float | None], digits: int = 3) -> list[str]:
     """Write a column's values with equal decimals, which leave ``digits`` significant ones to the smallest."""
     column = list(values)
     sizes = [abs(v) for v in column if v is not None and math.isfinite(v) and v]
-    whole = all(v == int(v) for v in sizes)
+    whole = all(is_whole(v) for v in sizes)
     decimals = 0 if whole or not sizes else min(6, max(0, digits - 1 - math.floor(math.log10(min(sizes)))))
     if sizes and decimals + math.log10(max(sizes)) > 8:  # too many magnitudes for one format
         return [ABSENT if v is None else significant(v) for v in column]

@@ -99,6 +99,12 @@ def test_units_suit_their_numbers():
     assert display_unit("dB", [21.0]) == (1.0, "dB")
 
 
+def test_whole_numbers_stay_whole_through_a_logarithm():
+    values = [float(np.exp(np.log(v))) for v in (567.0, 119.0, 8.0)]
+    assert aligned(values) == ["567", "119", "8"]
+    assert significant(values[0]) == "567"
+
+
 def test_small_words():
     assert metric_title("frame_latency_seconds") == "Frame latency"
     assert metric_title("frames_per_second") == "Frames per second"
@@ -164,6 +170,14 @@ def test_a_metric_s_table_holds_every_arm_and_number(analysed, metrics):
     assert "95 %" in table.caption
     assert "±0.5 dB" in table.caption
     assert metric_table(analysis, "psnr", "mineworld-300m", metrics, suite) is None
+
+
+def test_without_a_threshold_nothing_is_judged(analysed, metrics):
+    suite, analysis = analysed
+    table = metric_table(analysis, "passes", "crafter-9x9", metrics, suite)
+    verdicts = [row[-4].text for row in table.rows[1:]]
+    assert verdicts == ["– no threshold"] * 4
+    assert [row[1].text for row in table.rows] == ["1\u202f215", "149", "249", "449", "15"]
 
 
 def test_set_metrics_show_raw_beside_corrected(analysed, metrics):

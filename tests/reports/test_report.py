@@ -238,6 +238,17 @@ def test_a_baseline_without_its_videos_is_reported_without_them(run_path, metric
     assert "2 blocks of kept videos cannot be shown" in page.text
 
 
+def test_a_suite_of_two_arms_and_no_control_is_reported(vary, make_run, metrics, recipe, tmp_path):
+    few = {
+        key: {a: v for a, v in getattr(recipe, key).items() if a in ("sequential", "diagonal-k2")}
+        for key in ("speed", "passes", "quality")
+    }
+    result = write_report([make_run(vary(**few, random_cases=0))], tmp_path / "r.html", metrics=metrics)
+    page = Reader(result.path.read_text(encoding="utf-8"))
+    assert "negative control" not in page.text.lower()
+    assert len(page.all("video")) == 2 * 3
+
+
 def test_two_runs_make_one_page_of_two_parts(run_path, vary, make_run, metrics, tmp_path):
     other = make_run(vary(suite_name="other"), "run-0002")
     result = write_report([run_path, other], tmp_path / "r.html", metrics=metrics, rows_per_group=1)
