@@ -32,8 +32,8 @@ class TrainOptions(Data):
             this loses less to waiting than splitting every product. Another number gives other rounding.
         validate_every: Steps between validations; 0 only at the end.
         checkpoint_every: Steps between checkpoints; one is always written at the end.
-        clips: Training clips per world.
-        validation_clips: Validation clips per world.
+        train_clips: Training clips per world.
+        held_out_clips: Validation clips per world.
         processes: Processes that make clips the cache lacks.
     """
 
@@ -53,8 +53,8 @@ class TrainOptions(Data):
     workers: int = 1
     validate_every: int = 250
     checkpoint_every: int = 100
-    clips: int = 1200
-    validation_clips: int = 48
+    train_clips: int = 1200
+    held_out_clips: int = 48
     processes: int = 2
 
     def rate(self, step: int) -> float:
@@ -67,30 +67,30 @@ class TrainOptions(Data):
 
 TOKENIZER_PRESETS: dict[str, TrainOptions] = {
     "test": TrainOptions(
-        steps=20, batch=4, learning_rate=2e-3, warmup_steps=4, clips=24, validation_clips=2, processes=1,
+        steps=20, batch=4, learning_rate=2e-3, warmup_steps=4, train_clips=24, held_out_clips=2, processes=1,
         validate_every=10, checkpoint_every=10,
     ),
     "cpu": TrainOptions(
         steps=4000, batch=32, learning_rate=2e-3, warmup_steps=100, decay_fraction=0.4, weight_decay=0.0,
-        precision="bfloat16", workers=2, clips=1200, validate_every=500,
+        precision="bfloat16", workers=2, train_clips=1200, validate_every=500,
     ),
     "gpu": TrainOptions(
         steps=20000, batch=128, learning_rate=1e-3, warmup_steps=500, decay_fraction=0.4, weight_decay=0.0,
-        precision="bfloat16", device="cuda", clips=4800, validate_every=1000, checkpoint_every=1000, processes=8,
+        precision="bfloat16", device="cuda", train_clips=4800, validate_every=1000, checkpoint_every=1000, processes=8,
     ),
 }  # fmt: skip
 VIDEO_TRANSFORMER_PRESETS: dict[str, TrainOptions] = {
     "test": TrainOptions(
-        steps=8, batch=2, learning_rate=1e-3, warmup_steps=2, clips=24, validation_clips=2, processes=1,
+        steps=8, batch=2, learning_rate=1e-3, warmup_steps=2, train_clips=24, held_out_clips=2, processes=1,
         validate_every=4, checkpoint_every=4,
     ),
     "cpu": TrainOptions(
         steps=2500, batch=8, learning_rate=2e-3, warmup_steps=60, optimiser="muon", precision="bfloat16", workers=2,
-        clips=4800, validation_clips=64,
+        train_clips=4800, held_out_clips=64,
     ),
     "gpu": TrainOptions(
         steps=30000, batch=64, learning_rate=1e-3, warmup_steps=500, optimiser="muon", precision="bfloat16",
-        device="cuda", clips=48000, validation_clips=256, validate_every=1000, checkpoint_every=1000, processes=8,
+        device="cuda", train_clips=48000, held_out_clips=256, validate_every=1000, checkpoint_every=1000, processes=8,
     ),
 }  # fmt: skip
 
@@ -105,7 +105,7 @@ def preset(table: dict[str, TrainOptions], name: str, **changes: object) -> Trai
         raise unknown("preset", name, table, "diptych train --help")
     options = table[name]
     options = TrainOptions(**{**options.model_dump(), **{k: v for k, v in changes.items() if v is not None}})
-    for field in ("steps", "batch", "workers", "clips", "validation_clips", "processes", "checkpoint_every"):
+    for field in ("steps", "batch", "workers", "train_clips", "held_out_clips", "processes", "checkpoint_every"):
         if getattr(options, field) < 1:
             raise UsageError(f"{field} must be at least 1, not {getattr(options, field)}.")
     if options.batch % options.workers:

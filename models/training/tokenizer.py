@@ -54,12 +54,12 @@ def train_tokenizer(
     if not worlds:
         raise UsageError("name at least one world to train on (--world crafter-9x9).")
     model = FSQTokenizer(shape or TokenizerShape()).reset(torch.Generator().manual_seed(seed)).to(options.device)
-    train_frames = [world_frames(name, "train", options.clips, options) for name in worlds[:1]]
+    train_frames = [world_frames(name, "train", options.train_clips, options) for name in worlds[:1]]
     tiles = train_frames[0].size
     for name in worlds[1:]:
         one = world_frames(name, "train", 1, options).size
         train_frames.append(world_frames(name, "train", max(1, round(tiles / one)), options))
-    held_out = {name: world_frames(name, "validation", options.validation_clips, options) for name in worlds}
+    held_out = {name: world_frames(name, "validation", options.held_out_clips, options) for name in worlds}
     job = Job(
         model=model,
         loss=lambda step, part, parts: tokenizer_loss(

@@ -66,9 +66,9 @@ def train_video_transformer(
     options = preset(VIDEO_TRANSFORMER_PRESETS, preset_name, **changes)
     if (clips is None) != (validation_clips is None):
         raise UsageError("give both files of tokenised clips, training and validation, or neither.")
-    data = _clips(out / "train.npz", clips, world, "train", options.clips, tokenizer, options)
+    data = _clips(out / "train.npz", clips, world, "train", options.train_clips, tokenizer, options)
     held_out = _clips(
-        out / "validation.npz", validation_clips, world, "validation", options.validation_clips, tokenizer, options
+        out / "validation.npz", validation_clips, world, "validation", options.held_out_clips, tokenizer, options
     )
     length, rows, columns = data.tokens.shape[1:]
     if prompt_frames + frames > length:
