@@ -16,7 +16,7 @@ from reports.figures import (
     trade_limits,
 )
 from reports.reading import Reading, bound_seconds, difference, exact_ratio, passes, speed_up
-from reports.wording import display_unit, level_text, metric_title, plain, spans, unit_label, with_unit
+from reports.wording import display_unit, is_ratio, level_text, metric_title, plain, spans, unit_label, with_unit
 
 LATENCY = "frame_latency_seconds"
 
@@ -48,7 +48,7 @@ def trade_plot(reading: Reading, group: str, metrics: Mapping[str, Metric], name
     for arm, style in reading.styles.items():
         speed = reading.finding(suite.primary_speed, group, arm)
         quality = reading.finding(suite.primary_quality, group, arm)
-        if speed is None or quality is None:
+        if speed is None or quality is None or is_ratio(quality.estimate):  # the axis counts differences from 0
             continue
         x, y = speed_up(speed), difference(quality)
         if x is not None and y is not None:
