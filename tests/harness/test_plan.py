@@ -92,6 +92,11 @@ def test_every_arm_can_come_before_every_other() -> None:
     assert len(pairs) == 20  # a Latin square without random labels would show 5
 
 
+def test_how_a_block_follows_another_is_random_too() -> None:
+    orders = [[arm_order("abcde", "g", number, seed) for number in (0, 2)] for seed in range(100)]
+    assert {first.index(second[0]) for first, second in orders} == {1, 2, 3, 4}
+
+
 def test_a_subset_of_arms_keeps_the_seeds() -> None:
     everything = {(t.block.model_dump_json(), t.arm): t.seed for t in make_plan(a_suite(), "smoke", 7).trials}
     part = make_plan(a_suite(), "smoke", 7, ["arm2", "arm0"])

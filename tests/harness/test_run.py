@@ -122,6 +122,11 @@ def test_the_first_call_of_a_warm_up_is_reported_by_the_first_trial(tmp_path: Pa
     assert {r.index for r in records if r.first_call_seconds} <= {0, 1, 2}
 
 
+def test_without_warm_ups_the_makers_own_first_call_is_reported(tmp_path: Path) -> None:
+    result, _ = run(tmp_path, suite=fakes.a_suite(warmups=0))
+    assert [r.first_call_seconds for r in RunStore.open(result.path).records()][:3] == [9.0, 9.0, None]
+
+
 def test_the_same_seed_gives_the_same_quality_and_another_does_not(tmp_path: Path) -> None:
     one, two = (run(tmp_path / name, seed=5)[0] for name in "ab")
     other = run(tmp_path / "c", seed=6)[0]
