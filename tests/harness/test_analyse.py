@@ -530,6 +530,11 @@ def test_a_set_metric_may_be_the_primary_quality():
     assert good.conclusions[0].word == "faster at comparable quality"
     assert finding(good, "frechet[f]").primary
     assert "Bonferroni family of 2" in finding(good, "frechet[f]").estimate.method
+    exploratory = analyse(make_suite(cases=96, **SETS), make_records(suite, GOOD, dimensions=3), METRICS)
+    wide, plain = (finding(result, "frechet[f]").estimate for result in (good, exploratory))
+    expected = stats.t.ppf(1 - 0.025 / 2, 31) / stats.t.ppf(0.975, 31)
+    assert (wide.high - wide.low) / (plain.high - plain.low) == pytest.approx(expected)
+    assert wide.level == plain.level == 0.95
     worse = analyse(suite, make_records(suite, {BASE: (1, 0), FAST: (2, -0.3)}, dimensions=3), METRICS)
     assert worse.conclusions[0].word == "faster but worse"
 
