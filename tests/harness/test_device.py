@@ -125,17 +125,19 @@ def fail_inside() -> None:
 
 def test_determinism_is_in_force_inside_and_put_back_outside() -> None:
     before, threads = determinism_facts(), torch.get_num_threads()
+    torch.set_num_threads(2)  # another number than inside
     torch.backends.cudnn.benchmark = True
     changed = determinism_facts()
     try:
         with pytest.raises(KeyError):
             fail_inside()
         assert determinism_facts() == changed
-        assert torch.get_num_threads() == threads
+        assert torch.get_num_threads() == 2
         assert torch.utils.deterministic.fill_uninitialized_memory
         assert "CUBLAS_WORKSPACE_CONFIG" not in os.environ
     finally:
         torch.backends.cudnn.benchmark = before["cudnn_benchmark"]
+        torch.set_num_threads(threads)
 
 
 def test_cublas_is_told_on_cuda_only_and_a_users_choice_stays(monkeypatch: pytest.MonkeyPatch) -> None:
