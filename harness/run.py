@@ -92,7 +92,7 @@ def run_suite(
         seed: Seed of the run, ≥ 0.
         results: Results folder; ``DIPTYCH_RESULTS`` or ``./results`` if None.
         arms: Only these arms (the baseline among them); None for all.
-        threads: Threads to pin; physical cores available if None.
+        threads: Threads to pin; 1 if None.
         keep_samples: Blocks of each group whose videos are saved.
         registry: Where suites, makers, metrics and extractors come from.
         progress: Told of every warm-up, trial and record.

@@ -44,7 +44,7 @@ def run_suite(
         seed: Seed of the run, ≥ 0.
         results: Where runs are kept; ``$DIPTYCH_RESULTS`` or ``./results`` if None.
         arms: Only these arms, the baseline among them; None for all.
-        threads: Threads to pin; the physical cores available if None.
+        threads: Threads to pin; 1 if None.
         keep_samples: Blocks of each group whose videos are kept; the default if None.
         progress: Told of every warm-up, trial and record.
         argv: The command line, for the manifest.
