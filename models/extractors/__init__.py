@@ -1,0 +1,1 @@
+"""Feature extractors: clips to rows of numbers."""

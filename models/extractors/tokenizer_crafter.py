@@ -1,7 +1,7 @@
 """Clips to feature rows through the zoo tokenizer's encoder.
 
-A row has 48 numbers, 16 whitened principal components of the encoder's tile states pooled in three ways: their mean over
-space and time (what is there: a broken tile lies far from all tiles of the training set), the mean absolute difference
+A row has 48 numbers, 16 whitened principal components of the encoder's tile states pooled in three ways: their mean
+over space and time (what is there: a broken tile lies far from all training tiles), the mean absolute difference
 between neighbouring tiles (how it is arranged) and between a tile and itself one frame later (how it moves). It knows
 Crafter's pictures only, and one frame step of motion; ``frechet[tokenizer-crafter]`` is no FVD.
 """

@@ -1,7 +1,7 @@
 """A tokenizer with one token per tile: finite scalar quantisation (Mentzer et al., arXiv 2309.15505).
 
 The encoder sees one tile at a time, so equal tiles get equal tokens wherever they stand, and a wrong token spoils one
-tile. The decoder looks at neighbouring tiles (depthwise-separable convolutions), which lets it spread what a single code
+tile. The decoder looks at neighbouring tiles (depthwise-separable convolutions), which lets it spread what one code
 cannot carry, such as the exact daylight. Fully convolutional: one file serves frames of any number of tiles.
 """
 
@@ -174,7 +174,7 @@ class FSQTokenizer(nn.Module):
         """
         if not isinstance(tokens, Tensor):
             tokens = torch.from_numpy(np.asarray(tokens).astype(np.int64))
-        if tokens.numel() and not (0 <= int(tokens.min()) and int(tokens.max()) < self.fsq.size):
+        if tokens.numel() and not (int(tokens.min()) >= 0 and int(tokens.max()) < self.fsq.size):
             raise UsageError(
                 f"image tokens are 0 .. {self.fsq.size - 1}, not {int(tokens.min())} .. {int(tokens.max())}."
             )
@@ -197,8 +197,8 @@ class FSQTokenizer(nn.Module):
     def features(self, frames: Tensor | NDArray[np.uint8]) -> Tensor:
         """Per-frame features, float32 ``[N, 2 · feature_width]``.
 
-        The mean over tiles (what is there; broken tiles are far from all training tiles) and the mean absolute difference
-        between neighbouring tiles (how it is arranged), of :meth:`projected_tiles`.
+        The mean over tiles (what is there; broken tiles are far from all training tiles) and the mean absolute
+        difference between neighbouring tiles (how it is arranged), of :meth:`projected_tiles`.
         """
         tiles = self.projected_tiles(frames)
         down = (tiles[:, 1:] - tiles[:, :-1]).abs().mean((1, 2))

@@ -1,0 +1,1 @@
+"""Training of the zoo's models, on worlds or on files of tokenised clips."""

@@ -1,4 +1,4 @@
-"""Causal attention for training, cut into chunks of queries: exact, and about twice as fast as the fused kernel on CPU."""
+"""Causal attention for training, cut into chunks of queries: exact, and twice as fast as the fused kernel on CPU."""
 
 from __future__ import annotations
 

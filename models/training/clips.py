@@ -1,7 +1,8 @@
 """Tokenised clips in one compact file, so that a machine without the simulator can train.
 
-The file is an ``.npz`` without pickled objects: ``tokens`` uint16 ``[N, T, rows, columns]``, ``actions`` uint8 ``[N, T]``,
-``episode_seed`` int64 ``[N]``, ``facts`` (JSON text: world, split, tokenizer and its SHA-256, vocabulary, actions).
+The file is an ``.npz`` without pickled objects: ``tokens`` uint16 ``[N, T, rows, columns]``, ``actions`` uint8
+``[N, T]``, ``episode_seed`` int64 ``[N]``, ``facts`` (JSON text: world, split,
+tokenizer and its SHA-256, vocabulary, actions).
 """
 
 from __future__ import annotations
@@ -125,7 +126,8 @@ def read_tokens(path: Path) -> TokenClips:
         DiptychError: Absent, unreadable, or its arrays do not fit each other.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # from memory: numpy leaves the file open where it finds no archive in it
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             facts = json.loads(str(file["facts"]))
             clips = TokenClips(file["tokens"], file["actions"], file["episode_seed"], facts)
     except FileNotFoundError:

@@ -1,6 +1,6 @@
 """What a zoo model can do, for its card: teacher-forced scores against two baselines, and a sheet of samples.
 
-    python -m models.training.evaluate MODEL [--clips N] [--out FOLDER]
+Run it as ``python -m models.training.evaluate MODEL [--clips N] [--out FOLDER]``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The training loop: one for every model, resumable bit for bit.
 
-A run is a :class:`Job` (a model and two functions) and :class:`~models.training.presets.TrainOptions`. The loss of a step
-is a function of the weights, the step's number and the job's generators, so weights, optimiser state, generators and step
-are all there is to resume.
+A run is a :class:`Job` (a model and two functions) and :class:`~models.training.presets.TrainOptions`. The loss of a
+step is a function of the weights, the step's number and the job's generators, so weights, optimiser state, generators
+and step are all there is to resume.
 """
 
 from __future__ import annotations
@@ -102,12 +102,14 @@ def train(
     facts = {"options": options.model_dump(mode="json"), "job": job.describe}
     last = min(options.steps, stop_after or options.steps)
     results: dict[str, float] = {}
-    with Progress(options.steps, step) as progress, ThreadPoolExecutor(options.workers) as pool:
+    with Progress(options.steps, step) as progress:
         while step < last:
             began = time.perf_counter()
-            value, norm = _step(job, optimisers, options, pool, step)
+            value, norm = _step(job, optimisers, options, step)
             if not torch.isfinite(torch.tensor(value)):
-                raise DiptychError(f"the loss is {value} at step {step}; lower --learning-rate. {path} is the last good state.")
+                raise DiptychError(
+                    f"the loss is {value} at step {step}; lower --learning-rate. {path} is the last good state."
+                )
             curves.train(step, value, options.rate(step), norm, time.perf_counter() - began)
             step += 1
             if step == options.steps or (options.validate_every and step % options.validate_every == 0):
@@ -129,9 +131,7 @@ def autocast(options: TrainOptions) -> contextlib.AbstractContextManager[Any]:
     return torch.autocast(kind, torch.bfloat16, enabled=options.precision == "bfloat16")
 
 
-def _step(
-    job: Job, optimisers: list[torch.optim.Optimizer], options: TrainOptions, pool: ThreadPoolExecutor, step: int
-) -> tuple[float, float]:
+def _step(job: Job, optimisers: list[torch.optim.Optimizer], options: TrainOptions, step: int) -> tuple[float, float]:
     job.model.train()
     parameters = [p for p in job.model.parameters() if p.requires_grad]
 
@@ -143,7 +143,9 @@ def _step(
         return float(loss.detach()), torch.autograd.grad(loss, parameters)
 
     # summed in order of the parts, so that the result does not depend on which thread was faster
-    results = list(pool.map(part, range(options.workers)))
+    # the threads live for one step, so they follow a priority that is given to the process meanwhile
+    with ThreadPoolExecutor(options.workers) as pool:
+        results = list(pool.map(part, range(options.workers)))
     for index, parameter in enumerate(parameters):
         parameter.grad = sum(grads[index] for _, grads in results) / options.workers
     norm = nn.utils.clip_grad_norm_(parameters, options.clip_norm)
@@ -171,5 +173,5 @@ def _refuse_other_run(facts: dict[str, Any], job: Job, options: TrainOptions, pa
     changed += sorted(k for k in job.describe if facts["job"].get(k) != job.describe[k])
     if changed:
         raise DiptychError(
-            f"{path} belongs to a run with other {', '.join(changed)}; resume with the same, or start in another folder."
+            f"{path} belongs to a run with other {', '.join(changed)}; resume with the same, or choose another folder."
         )

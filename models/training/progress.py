@@ -53,7 +53,9 @@ class Progress:
         else:
             print(line, file=sys.stderr, flush=True)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Stop the bar."""
         if self.bar is not None:
             self.bar.stop()

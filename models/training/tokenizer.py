@@ -66,7 +66,12 @@ def train_tokenizer(
             model, draw_frames(train_frames, options, seed, step)[part::parts]
         ),
         validate=lambda: {f"psnr_{name}": float(frame_psnr(model, frames).mean()) for name, frames in held_out.items()},
-        describe={"task": "tokenizer", "seed": seed, "worlds": list(worlds), "shape": model.shape.model_dump(mode="json")},
+        describe={
+            "task": "tokenizer",
+            "seed": seed,
+            "worlds": list(worlds),
+            "shape": model.shape.model_dump(mode="json"),
+        },
     )
     results = train(job, options, out, resume=resume, stop_after=stop_after)
     set_feature_projection(model, train_frames, seed)
@@ -82,9 +87,7 @@ def world_frames(name: str, split: Any, clips: int, options: TrainOptions) -> ND
     return np.concatenate([clip.frames for clip in source(split, clips, processes=options.processes)])
 
 
-def draw_frames(
-    sources: Sequence[NDArray[np.uint8]], options: TrainOptions, seed: int, step: int
-) -> NDArray[np.uint8]:
+def draw_frames(sources: Sequence[NDArray[np.uint8]], options: TrainOptions, seed: int, step: int) -> NDArray[np.uint8]:
     """The frames of one step: a function of seed and step only. Large frames are drawn in smaller number."""
     source = sources[step % len(sources)]
     tiles = sources[0][0].size

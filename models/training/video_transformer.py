@@ -1,4 +1,4 @@
-"""Training of a video transformer on tokenised clips: predict every image token from what stands before it in raster order."""
+"""Training of a video transformer on tokenised clips: predict every image token from all before it in raster order."""
 
 from __future__ import annotations
 
@@ -150,7 +150,9 @@ def draw_sequences(data: TokenClips, grid: Grid, image_vocabulary: int, batch: i
         picked[here] = np.random.default_rng([seed, 2, int(epoch)]).permutation(count)[wanted[here] % count]
     offsets = rng.integers(data.tokens.shape[1] - total + 1, size=batch)
     window = offsets[:, None] + np.arange(total)
-    return sequences(data.tokens[picked[:, None], window], data.actions[picked[:, None], window], grid, image_vocabulary)
+    return sequences(
+        data.tokens[picked[:, None], window], data.actions[picked[:, None], window], grid, image_vocabulary
+    )
 
 
 def image_slots(grid: Grid, first_frame: int) -> NDArray[np.int64]:

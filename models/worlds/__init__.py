@@ -1,0 +1,1 @@
+"""Worlds: seeded, action-conditioned clips with their ground truth."""

@@ -1,7 +1,7 @@
 """Clips on disk: shards of whole episodes, written atomically, checked when read, rebuilt when damaged.
 
-A shard is an ``.npz`` (read with ``allow_pickle=False``) behind a 32-byte SHA-256 of its bytes. Its file name is a hash of
-everything that decides its content, so there is nothing to invalidate: another version is another file. Several
+A shard is an ``.npz`` (read with ``allow_pickle=False``) behind a 32-byte SHA-256 of its bytes. Its file name is a hash
+of everything that decides its content, so there is nothing to invalidate: another version is another file. Several
 processes may fill the same cache: the last complete file wins, and all are equal.
 """
 
@@ -35,7 +35,7 @@ def cache_root() -> Path:
     return Path(os.environ.get("DIPTYCH_CACHE") or Path.home() / ".cache" / "diptych")
 
 
-class Damaged(Exception):
+class DamagedShardError(Exception):
     """A shard whose bytes are not what was written."""
 
 
@@ -54,10 +54,10 @@ def unpack(data: bytes) -> list[Clip]:
     """Read a shard.
 
     Raises:
-        Damaged: Truncated or altered.
+        DamagedShardError: Truncated or altered.
     """
     if len(data) < 32 or hashlib.sha256(data[32:]).digest() != data[:32]:
-        raise Damaged(f"checksum of {len(data)} bytes does not match")
+        raise DamagedShardError(f"checksum of {len(data)} bytes does not match")
     with np.load(io.BytesIO(data[32:]), allow_pickle=False) as file:
         arrays = {name: file[name] for name in (*ARRAYS, "episode_seed", "start")}
     return [
@@ -167,7 +167,7 @@ class ClipCache:
             return unpack(path.read_bytes())
         except FileNotFoundError:
             return None
-        except (Damaged, ValueError, KeyError, OSError) as error:
+        except (DamagedShardError, ValueError, KeyError, OSError) as error:
             self.report(f"cache: {path.name} is damaged ({error}); it is made again.")
             return None
 
@@ -176,5 +176,5 @@ class ClipCache:
         build_shard(path, play, arguments, episodes)
         try:
             return unpack(path.read_bytes())
-        except Damaged as error:
+        except DamagedShardError as error:
             raise DiptychError(f"cannot keep clips in {path.parent}: {error}. Is the disk full or failing?") from error

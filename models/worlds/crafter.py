@@ -2,13 +2,13 @@
 
 Everything that decides the bytes is declared in :class:`CrafterSettings`. Three departures from ``crafter.Env``:
 
-* *Order of creatures.* Crafter keeps the creatures of a chunk in a ``set`` hashed by memory address and draws the one to
-  despawn by index, so the same seed gives other episodes in other processes. Here a chunk keeps insertion order.
+* *Order of creatures.* Crafter keeps the creatures of a chunk in a ``set`` hashed by memory address and draws the one
+  to despawn by index, so the same seed gives other episodes in other processes. Here a chunk keeps insertion order.
 * *Seeds.* The simulator's generator is seeded with the episode seed itself (Crafter hashes it with the episode number),
   so that seeds of different splits can never meet.
-* *Time of day.* The clock starts at an offset, so that clips cover the day from dawn to dusk without surviving nights.
-  Clips are cut where daylight stays ≥ ``minimum_daylight``: below 0.5 Crafter draws per-pixel noise over the view, which
-  no tokenizer can keep and no model predict. Steps before the clips are simulated but not drawn.
+* *Time of day.* The clock starts at an offset, so that clips cover the day from dawn to dusk and no night.
+  Clips are cut where daylight stays ≥ ``minimum_daylight``: below 0.5 Crafter draws per-pixel noise over the view,
+  which no tokenizer can keep and no model predict. Steps before the clips are simulated but not drawn.
 """
 
 from __future__ import annotations
@@ -114,7 +114,9 @@ def _environment_class() -> type[Any]:
     try:
         import crafter
     except ImportError as error:
-        raise DiptychError(f"the crafter worlds need the package crafter ({error}). Try: pip install crafter") from error
+        raise DiptychError(
+            f"the crafter worlds need the package crafter ({error}). Try: pip install crafter"
+        ) from error
 
     class Environment(crafter.Env):  # type: ignore[misc, unused-ignore]
         """One episode at a time, from an explicit seed and time of day."""
@@ -128,7 +130,7 @@ def _environment_class() -> type[Any]:
             self._player = crafter.objects.Player(self._world, centre)
             self._last_health = self._player.health
             self._world.add(self._player)
-            self._unlocked = set()
+            self._unlocked: set[str] = set()
             crafter.worldgen.generate_world(self._world, self._player)
 
         def _update_time(self) -> None:

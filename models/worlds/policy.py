@@ -106,15 +106,17 @@ class Walker:
             self.goal = None
         if self.remaining <= 0:
             self.remaining = 2 + int(self.rng.geometric(0.16))
-            if self.rng.random() < 0.45 and self._choose_goal(world, player, reach) and (
-                step := self._toward(world, player)
+            if (
+                self.rng.random() < 0.45
+                and self._choose_goal(world, player, reach)
+                and (step := self._toward(world, player))
             ):
                 return step
             self.direction = list(DIRECTIONS)[int(self.rng.integers(4))]
         self.remaining -= 1
-        if self._open(world, player, self.direction) or self.rng.random() < 0.1:
-            if not self._deadly(world, player, self.direction):
-                return self.direction
+        bump = not self._open(world, player, self.direction) and self.rng.random() >= 0.1
+        if not bump and not self._deadly(world, player, self.direction):
+            return self.direction
         free = [name for name in DIRECTIONS if self._open(world, player, name)]
         if not free:
             safe = [name for name in DIRECTIONS if not self._deadly(world, player, name)]

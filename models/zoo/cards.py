@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from models.ar.shapes import TransformerShape
-
 from harness.types import Data
+from models.ar.shapes import TransformerShape
 
 
 class VideoModel(Data):

@@ -14,4 +14,6 @@ VIDEO_TRANSFORMER_CRAFTER_15X24 = VideoModel(
     tokenizer="tokenizer_crafter.safetensors",
     weights="video_transformer_crafter_15x24.safetensors",
 )
-register("model", VIDEO_TRANSFORMER_CRAFTER_15X24.name, summary=VIDEO_TRANSFORMER_CRAFTER_15X24.summary)(VIDEO_TRANSFORMER_CRAFTER_15X24)
+register("model", VIDEO_TRANSFORMER_CRAFTER_15X24.name, summary=VIDEO_TRANSFORMER_CRAFTER_15X24.summary)(
+    VIDEO_TRANSFORMER_CRAFTER_15X24
+)

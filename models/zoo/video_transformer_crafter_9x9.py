@@ -14,4 +14,6 @@ VIDEO_TRANSFORMER_CRAFTER_9X9 = VideoModel(
     tokenizer="tokenizer_crafter.safetensors",
     weights="video_transformer_crafter_9x9.safetensors",
 )
-register("model", VIDEO_TRANSFORMER_CRAFTER_9X9.name, summary=VIDEO_TRANSFORMER_CRAFTER_9X9.summary)(VIDEO_TRANSFORMER_CRAFTER_9X9)
+register("model", VIDEO_TRANSFORMER_CRAFTER_9X9.name, summary=VIDEO_TRANSFORMER_CRAFTER_9X9.summary)(
+    VIDEO_TRANSFORMER_CRAFTER_9X9
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -183,7 +184,7 @@ def test_the_rate_rises_stays_and_falls() -> None:
     rates = [options.rate(step) for step in range(100)]
     assert rates[0] == pytest.approx(0.1)
     assert rates[9:60] == [1.0] * 51
-    assert all(a > b for a, b in zip(rates[60:], rates[61:], strict=False))
+    assert all(a > b for a, b in itertools.pairwise(rates[60:]))
     assert rates[-1] < 0.05
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from harness.errors import DiptychError, UsageError
 from models.worlds import cache, crafter
-from models.worlds.cache import ClipCache, Damaged, pack, unpack
+from models.worlds.cache import ClipCache, DamagedShardError, pack, unpack
 from models.worlds.crafter import CRAFTER_9X9, CRAFTER_15X24, CrafterWorld, OrderedBag, episode_seed, play
 from models.worlds.types import SPLITS, Clip
 
@@ -155,7 +155,7 @@ def test_a_damaged_shard_is_reported_and_made_again(tmp_path: Path, harm: str, m
 def test_a_shard_reads_back_what_was_written_and_nothing_pickled(clip: Clip) -> None:
     [again] = unpack(pack([clip]))
     assert same(clip, again)
-    with pytest.raises(Damaged):
+    with pytest.raises(DamagedShardError):
         unpack(pack([clip])[:-1])
 
 
