@@ -37,8 +37,7 @@ def unknown(what: str, name: str, choices: Iterable[str], hint: str = "") -> Usa
     valid = sorted(choices)
     nearest = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
     text = f"unknown {what} {name!r}"
-    if nearest:
-        text += f"; did you mean {nearest[0]!r}?"
+    text += f"; did you mean {nearest[0]!r}?" if nearest else "."
     text += f" Valid: {', '.join(valid)}." if valid else f" There is no {what} at all."
     if hint:
         text += f" See: {hint}"
