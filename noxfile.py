@@ -29,7 +29,7 @@ def install(session: nox.Session, extras: str = "") -> None:
 
 def diptych(session: nox.Session, *arguments: str) -> dict[str, Any]:
     """Run one command with its progress shown, and return the document that it prints."""
-    said = session.run("diptych", *arguments, "--json", silent=True, stderr=None)
+    said = session.run("diptych", *arguments, "--json", silent=True, stderr=None, env=STEADY)
     document: dict[str, Any] = json.loads(str(said).strip().splitlines()[-1])
     return document
 

@@ -80,7 +80,7 @@ class RunProgress:
             self._bar.update(self._task, completed=event.done, total=event.total, left=left, description=what)
             if failed:
                 self._bar.console.print(told(event), markup=False, highlight=False)
-        elif event.phase == "record" and (failed or worth_a_line(event.done, event.total)):
+        elif event.phase == "warmup" or (event.phase == "record" and (failed or worth_a_line(event.done, event.total))):
             say(told(event))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
     from harness.run import ProgressEvent, RunResult
 
 INTERRUPTED = 130
+
+
+def default_threads() -> int | None:
+    """Return the number of threads that ``OMP_NUM_THREADS`` asks for, or None where it says nothing."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return int(asked) if asked.isdecimal() and int(asked) > 0 else None
 
 
 class RunStoppedError(DiptychError):
@@ -67,7 +74,7 @@ def run_suite(
         seed=seed,
         results=results,
         arms=arms,
-        threads=threads,
+        threads=default_threads() if threads is None else threads,
         registry=load_builtin(),
         progress=progress,
         argv=argv,

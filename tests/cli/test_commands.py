@@ -140,6 +140,13 @@ def test_run_without_json_prints_a_table_and_the_conclusion(diptych):
     assert "sloppy" not in said.out
 
 
+@pytest.mark.parametrize(("asked", "environment", "pinned"), [((), "2", 2), (("--threads", "1"), "2", 1)])
+def test_threads_are_those_asked_for_else_those_of_the_environment(diptych, asked, environment, pinned):
+    facts = diptych("run", "tiny", "--arms", "slow,quick", *asked, "--json", OMP_NUM_THREADS=environment).document
+    manifest = json.loads((Path(facts["path"]) / "manifest.json").read_text())
+    assert manifest["threads"] == pinned
+
+
 def test_run_with_no_complete_pair_is_an_error(diptych):
     said = diptych("run", "tiny-unpaired", "--json")
     assert said.code == 1

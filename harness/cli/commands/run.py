@@ -21,7 +21,9 @@ from harness.cli.verbs import DEFAULT_SCALE
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run, at least 0.")
 @click.option("--arms", metavar="A,B", help="Only these arms; the baseline must be one of them.")
-@click.option("--threads", type=int, metavar="N", help="CPU threads to pin [default: 1, the steadiest on a shared machine].")
+@click.option(
+    "--threads", type=int, metavar="N", help="CPU threads to pin [default: 1, the steadiest on a shared machine]."
+)
 @click.option("--keep-samples", type=int, metavar="N", help="Blocks of each group whose videos are kept.")
 @results_option
 @common
