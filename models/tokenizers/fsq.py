@@ -26,6 +26,9 @@ class FSQ(nn.Module):
         levels: Number of levels per dimension, such as ``(8, 5, 5, 5)``.
     """
 
+    levels: Tensor
+    basis: Tensor
+
     def __init__(self, levels: tuple[int, ...]) -> None:
         super().__init__()
         self.size = int(np.prod(levels))
@@ -90,6 +93,9 @@ class FSQTokenizer(nn.Module):
     Args:
         shape: Hyper-parameters.
     """
+
+    feature_mean: Tensor
+    feature_projection: Tensor
 
     def __init__(self, shape: TokenizerShape) -> None:
         super().__init__()

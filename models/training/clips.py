@@ -76,7 +76,10 @@ def tokenise(
 
     source = REGISTRY.get("world", world)()
     model = load_tokenizer(tokenizer, device)
-    tokens, actions, seeds, frames = [], [], [], []
+    tokens: list[NDArray[np.uint16]] = []
+    actions: list[NDArray[np.uint8]] = []
+    frames: list[NDArray[np.uint8]] = []
+    seeds: list[int] = []
     iterate = source.iterate if hasattr(source, "iterate") else source.clips
 
     def encode() -> None:

@@ -147,7 +147,7 @@ def _step(job: Job, optimisers: list[torch.optim.Optimizer], options: TrainOptio
     with ThreadPoolExecutor(options.workers) as pool:
         results = list(pool.map(part, range(options.workers)))
     for index, parameter in enumerate(parameters):
-        parameter.grad = sum(grads[index] for _, grads in results) / options.workers
+        parameter.grad = torch.stack([grads[index] for _, grads in results]).sum(0).div_(options.workers)
     norm = nn.utils.clip_grad_norm_(parameters, options.clip_norm)
     for optimiser in optimisers:
         for group in optimiser.param_groups:

@@ -71,7 +71,7 @@ TOKENIZER_PRESETS: dict[str, TrainOptions] = {
         validate_every=10, checkpoint_every=10,
     ),
     "cpu": TrainOptions(
-        steps=4000, batch=32, learning_rate=2e-3, warmup_steps=100, decay_fraction=0.4, weight_decay=0.0,
+        steps=2500, batch=32, learning_rate=2e-3, warmup_steps=100, decay_fraction=0.4, weight_decay=0.0,
         precision="bfloat16", workers=2, train_clips=1200, validate_every=500,
     ),
     "gpu": TrainOptions(
@@ -85,8 +85,8 @@ VIDEO_TRANSFORMER_PRESETS: dict[str, TrainOptions] = {
         validate_every=4, checkpoint_every=4,
     ),
     "cpu": TrainOptions(
-        steps=2500, batch=8, learning_rate=2e-3, warmup_steps=60, optimiser="muon", precision="bfloat16", workers=2,
-        train_clips=4800, held_out_clips=64,
+        steps=1500, batch=8, learning_rate=3e-3, warmup_steps=60, optimiser="muon", precision="bfloat16", workers=2,
+        train_clips=3400, held_out_clips=64,
     ),
     "gpu": TrainOptions(
         steps=30000, batch=64, learning_rate=1e-3, warmup_steps=500, optimiser="muon", precision="bfloat16",

@@ -93,7 +93,8 @@ def draw_frames(sources: Sequence[NDArray[np.uint8]], options: TrainOptions, see
     tiles = sources[0][0].size
     count = max(options.workers, round(options.batch * tiles / source[0].size))
     rng = np.random.default_rng([seed, step])
-    return source[rng.integers(len(source), size=count)]
+    drawn: NDArray[np.uint8] = source[rng.integers(len(source), size=count)]
+    return drawn
 
 
 def tokenizer_loss(model: FSQTokenizer, frames: NDArray[np.uint8]) -> Tensor:
@@ -102,7 +103,8 @@ def tokenizer_loss(model: FSQTokenizer, frames: NDArray[np.uint8]) -> Tensor:
     error = model(target).float() - target
     tiles = torch.nn.functional.avg_pool2d(error.square().mean(1, keepdim=True), model.shape.tile_pixels).flatten()
     hard = tiles.topk(max(1, int(len(tiles) * HARD_FRACTION))).values.mean()
-    return tiles.mean() + 0.1 * error.abs().mean() + 0.2 * hard
+    total: Tensor = tiles.mean() + 0.1 * error.abs().mean() + 0.2 * hard
+    return total
 
 
 def frame_psnr(model: FSQTokenizer, frames: NDArray[np.uint8]) -> NDArray[np.float64]:

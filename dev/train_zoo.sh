@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Trains everything in models/zoo from scratch, as the model cards say. Hours on two CPU cores; a run that was stopped goes
+# on with --resume. Copies nothing into the zoo: compare first.
+#
+#   dev/train_zoo.sh [FOLDER]      (default ./training, which git ignores)
+set -euo pipefail
+out="${1:-training}"
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" # each of the presets' two workers is one thread
+
+diptych train tokenizer --out "$out/tokenizer" --preset cpu --seed 0
+tokenizer="$out/tokenizer/tokenizer.safetensors"
+
+diptych train video-transformer --out "$out/video-9x9" --world crafter-9x9 --tokenizer "$tokenizer" --preset cpu \
+    --seed 0
+diptych train video-transformer --out "$out/video-15x24" --world crafter-15x24 --tokenizer "$tokenizer" --preset cpu \
+    --seed 0 --prompt-frames 2 --frames 3 --init "$out/video-9x9/video_transformer.safetensors" \
+    --steps 500 --batch 4 --learning-rate 0.002 --set train_clips=960
+
+for size in 9x9 15x24; do
+    python -m models.training.evaluate "video-transformer-crafter-$size" --split test --clips 64 --out "$out"
+done
