@@ -2,16 +2,17 @@
 
 The file is an ``.npz`` without pickled objects: ``tokens`` uint16 ``[N, T, rows, columns]``, ``actions`` uint8
 ``[N, T]``, ``episode_seed`` int64 ``[N]``, ``facts`` (JSON text: world, split,
-tokenizer and its SHA-256, vocabulary, actions).
+tokenizer and its SHA-256, vocabulary, actions). ``python -m models.training.clips WORLD SPLIT COUNT FILE`` makes one.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from harness.errors import DiptychError
 from harness.registry import REGISTRY
 from models.worlds.cache import write_atomically
-from models.worlds.types import Split
+from models.worlds.types import SPLITS, Split
 
 ENCODE_CLIPS = 64
 
@@ -134,7 +135,9 @@ def read_tokens(path: Path) -> TokenClips:
             facts = json.loads(str(file["facts"]))
             clips = TokenClips(file["tokens"], file["actions"], file["episode_seed"], facts)
     except FileNotFoundError:
-        raise DiptychError(f"there is no clips file {path}. Make one with: diptych train export-clips") from None
+        raise DiptychError(
+            f"there is no clips file {path}. Make one: python -m models.training.clips crafter-9x9 train 3400 {path}"
+        ) from None
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
         raise DiptychError(f"{path} is not a readable file of tokenised clips ({error}).") from error
     if clips.tokens.ndim != 4 or clips.actions.shape != clips.tokens.shape[:2]:
@@ -160,3 +163,32 @@ def export_tokens(
         progress: Called with (done, total).
     """
     return write_tokens(out, tokenise(world, split, count, tokenizer, processes=processes, progress=progress))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Export tokenised clips of a world to a file for ``diptych train video-transformer --clips FILE``."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("world")
+    parser.add_argument("split", choices=SPLITS)
+    parser.add_argument("count", type=int)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--tokenizer", default="tokenizer_crafter.safetensors")
+    parser.add_argument("--processes", type=int, default=1)
+    options = parser.parse_args(arguments)
+    REGISTRY.add_package("world", "models.worlds.catalogue")
+    try:
+        path = export_tokens(
+            options.world,
+            options.split,
+            options.count,
+            options.file,
+            tokenizer=options.tokenizer,
+            processes=options.processes,
+        )
+    except DiptychError as error:
+        raise SystemExit(f"error: {error}") from None
+    print(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -292,14 +292,16 @@ def _builtin(monkeypatch) -> None:
 def test_zoo_models_reconstruct_and_beat_copying(name: str, tmp_path: Path, monkeypatch) -> None:
     """Two test clips are a smoke test; the cards have the numbers with intervals."""
     from models.tokenizers.loading import ZOO, load_tokenizer
-    from models.training.clips import tokenise
+    from models.training.clips import main as export_main
     from models.training.evaluate import card_grid, copy_accuracy, interval
 
     monkeypatch.setenv("DIPTYCH_CACHE", str(tmp_path))
     monkeypatch.setattr("models.worlds.cache.SHARD_CLIPS", 2)
     chosen: VideoModel = REGISTRY.get("model", name)
     assert (ZOO / str(chosen.weights)).stat().st_size < 10_000_000
-    clips = tokenise(chosen.world, "test", 2, chosen.tokenizer)
+    export_main([chosen.world, "test", "2", str(tmp_path / "clips.npz")])
+    clips = read_tokens(tmp_path / "clips.npz")
+    assert clips.facts["world"] == chosen.world
     real = REGISTRY.get("world", chosen.world)().clips("test", 2)
     tokenizer = load_tokenizer(chosen.tokenizer)
     assert min(frame_psnr(tokenizer, clip.frames).mean() for clip in real) >= 28
