@@ -37,8 +37,8 @@ prepare() {
     pydantic pydantic-core annotated-types typing-inspection crafter opensimplex ||
     say "some wheels could not be had; the machine must bring those packages itself"
   # Training and validation clips as tokens, and the frames of the test clips that the decoding suite shows.
-  "$python" -m models.training.export --world crafter-9x9 --split train --count 9600 --out "$carried/train.npz"
-  "$python" -m models.training.export --world crafter-9x9 --split validation --count 256 --out "$carried/validation.npz"
+  "$python" -m models.training.clips crafter-9x9 train 9600 "$carried/train.npz"
+  "$python" -m models.training.clips crafter-9x9 validation 256 "$carried/validation.npz"
   "$python" - <<'PYTHON'
 from harness.cli.builtin import load_builtin
 from harness.cli.verbs import get_suite
