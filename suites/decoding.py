@@ -54,13 +54,13 @@ def cases(model: str, group: str, count: int, *, speed_only: bool = False, **par
 
 
 def scale(name: str, nine: int, wide: int, random: int) -> Scale:
-    """A scale by its numbers of clips: on ``crafter-9x9``, on ``crafter-15x24``, on random weights of 110M."""
+    """A scale by its numbers of clips: on ``crafter-9x9``, on ``crafter-15x24``, on random weights of 101M."""
     return Scale(
         name=name,
         cases=(
             *cases("video-transformer-crafter-9x9", "crafter-9x9", nine),
             *cases("video-transformer-crafter-15x24", "crafter-15x24", wide),
-            *cases("llama-110m-random", "llama-110m-random", random, speed_only=True, prompt_frames=1, frames=2),
+            *cases("llama-101m-random", "llama-101m-random", random, speed_only=True, prompt_frames=1, frames=2),
         ),
     )
 

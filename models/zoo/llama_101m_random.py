@@ -1,12 +1,12 @@
-"""A Llama of 110 million parameters on the crafter-9x9 grid, with random weights: for speed only."""
+"""A Llama of 101 million parameters on the crafter-9x9 grid, with random weights: for speed only."""
 
 from harness.registry import register
 from models.ar.shapes import TransformerShape
 from models.zoo.cards import VideoModel
 from models.zoo.shapes import CRAFTER_ACTIONS, CRAFTER_VOCABULARY
 
-LLAMA_110M_RANDOM = VideoModel(
-    name="llama-110m-random",
+LLAMA_101M_RANDOM = VideoModel(
+    name="llama-101m-random",
     summary="Llama shape, 101M parameters, random weights (speed only), on the crafter-9x9 grid",
     world="crafter-9x9",
     shape=TransformerShape(
@@ -24,4 +24,4 @@ LLAMA_110M_RANDOM = VideoModel(
     frames=6,
     tokenizer="tokenizer_crafter.safetensors",
 )
-register("model", LLAMA_110M_RANDOM.name, summary=LLAMA_110M_RANDOM.summary)(LLAMA_110M_RANDOM)
+register("model", LLAMA_101M_RANDOM.name, summary=LLAMA_101M_RANDOM.summary)(LLAMA_101M_RANDOM)
