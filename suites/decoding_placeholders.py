@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from harness.registry import register
-from harness.types import Arm, Case, Scale, Suite, Threshold
-from suites.decoding import SAMPLING
+from harness.types import Arm, Case, Scale, Suite
+from suites.decoding import MARGIN, MARGIN_WHY, SAMPLING, THRESHOLDS
 
 
 def variant(placeholder: str, provisional: str, *, refresh: bool = True) -> Arm:
@@ -64,10 +64,10 @@ DECODING_PLACEHOLDERS = register("suite", "decoding-placeholders")(
         scales={"smoke": scale("smoke", 8), "small": scale("small", 32), "full": scale("full", 256)},
         metrics=("frames_per_second", "token_accuracy", "model_bits_per_token", "psnr", "ssim"),
         primary_speed="frames_per_second",
-        primary_quality="token_accuracy",
-        margin=0.02,
-        margin_why="the margin of suite decoding",
-        thresholds=(Threshold(metric="frames_per_second", tau=0.05, why="the threshold of suite decoding"),),
+        primary_quality="ssim",
+        margin=MARGIN,
+        margin_why=MARGIN_WHY,
+        thresholds=THRESHOLDS,
         negative_control="frame-at-once",
     )
 )

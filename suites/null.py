@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from harness.registry import register
-from harness.types import Arm, Scale, Suite, Threshold
-from suites.decoding import cases
+from harness.types import Arm, Scale, Suite
+from suites.decoding import MARGIN, MARGIN_WHY, THRESHOLDS, cases
 
 SEQUENTIAL = {"schedule": "sequential"}
 
@@ -50,10 +50,10 @@ NULL = register("suite", "null")(
             "kvd[tokenizer-crafter]",
         ),
         primary_speed="frames_per_second",
-        primary_quality="token_accuracy",
-        margin=0.02,
-        margin_why="the margin of suite decoding, whose floor this suite measures",
-        thresholds=(Threshold(metric="frames_per_second", tau=0.05, why="the threshold of suite decoding"),),
+        primary_quality="ssim",
+        margin=MARGIN,
+        margin_why=MARGIN_WHY,
+        thresholds=THRESHOLDS,
         placebo=True,
     )
 )
