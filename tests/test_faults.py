@@ -120,21 +120,21 @@ FAULTS = (
         "harness/stats/paired.py",
         "return np.log(pairs.candidate) - np.log(pairs.baseline)",
         "return np.log(pairs.baseline) - np.log(pairs.candidate)",
-        "tests/harness",
+        "tests/harness/test_stats_paired.py",
     ),
     Fault(
         "unshared noise: the trial's number enters its seed",
         "harness/plan.py",
         "trial_seed = (base + shifts[arm]) % SEED_RANGE",
         "trial_seed = (base + shifts[arm] + len(trials)) % SEED_RANGE",
-        "tests/harness",
+        "tests/harness/test_plan.py",
     ),
     Fault(
         "direction ignored",
         "harness/stats/verdict.py",
         'return (low, high) if estimate.direction == "higher" else (-high, -low)',
         "return (low, high)",
-        "tests/harness",
+        "tests/harness/test_stats_verdict.py",
     ),
 )
 
