@@ -14,7 +14,7 @@ diptych train video-transformer --out "$out/video-9x9" --world crafter-9x9 --tok
     --seed 0
 diptych train video-transformer --out "$out/video-15x24" --world crafter-15x24 --tokenizer "$tokenizer" --preset cpu \
     --seed 0 --prompt-frames 2 --frames 3 --init "$out/video-9x9/video_transformer.safetensors" \
-    --steps 500 --batch 4 --learning-rate 0.002 --set train_clips=960
+    --steps 460 --batch 4 --learning-rate 0.002 --set train_clips=960
 
 for size in 9x9 15x24; do
     python -m models.training.evaluate "video-transformer-crafter-$size" --split test --clips 64 --out "$out"
