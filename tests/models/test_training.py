@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,17 +15,19 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from harness.errors import DiptychError, UsageError
-from harness.registry import REGISTRY
+from harness.registry import REGISTRY, Entry
 from models.ar.loading import load_transformer, load_weights, save_transformer
 from models.ar.shapes import TransformerShape
 from models.ar.transformer import VideoTransformer, causal_attention
 from models.decoding.grid import Grid
+from models.tokenizers.fsq import FSQTokenizer
+from models.tokenizers.shapes import TokenizerShape
 from models.training.attention import chunked_causal_attention
 from models.training.checkpoint import read_checkpoint
 from models.training.clips import TokenClips, read_tokens, write_tokens
 from models.training.loop import CHECKPOINT, make_optimisers
 from models.training.presets import TOKENIZER_PRESETS, VIDEO_TRANSFORMER_PRESETS, TrainOptions, preset
-from models.training.tokenizer import frame_psnr, set_feature_projection
+from models.training.tokenizer import frame_psnr, set_feature_projection, train_tokenizer
 from models.training.video_transformer import (
     draw_sequences,
     grid_rotary,
@@ -34,6 +37,7 @@ from models.training.video_transformer import (
     sequences,
     train_video_transformer,
 )
+from models.worlds.types import SPLITS
 from models.zoo.cards import VideoModel
 
 SHAPE = TransformerShape(
@@ -85,6 +89,32 @@ def test_half_and_resume_equals_the_whole_bit_for_bit(tmp_path: Path, files, opt
     assert losses("whole") == losses("parts")
     assert len(losses("whole")) == 1 + 8 + 2 * 2
     assert (tmp_path / "whole" / "curves.png").read_bytes()[:4] == b"\x89PNG"
+
+
+class NoiseWorld:
+    """Clips of two kinds of tiles in random order, 16x24 pixels."""
+
+    def clips(self, split: str, count: int, *, processes: int = 1, progress=None) -> list[SimpleNamespace]:
+        rng = np.random.default_rng([SPLITS.index(split), 5])
+        tiles = np.random.default_rng(6).integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
+        chosen = tiles[rng.integers(0, 2, (count, 4, 2, 3))]
+        return [SimpleNamespace(frames=c) for c in chosen.transpose(0, 1, 2, 4, 3, 5, 6).reshape(count, 4, 16, 24, 3)]
+
+
+def test_the_tokenizer_learns_and_resumes_bit_for_bit(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setitem(REGISTRY.entries, ("world", "noise"), Entry("world", "noise", "", "here", NoiseWorld))
+    shape = TokenizerShape(width=16, encoder_blocks=1, decoder_blocks=1, feature_width=2)
+
+    def run(name: str, **changes) -> dict[str, float]:
+        return train_tokenizer(tmp_path / name, "test", ["noise"], 1, shape=shape, steps=30, workers=2, **changes)
+
+    whole = run("whole")
+    run("parts", stop_after=11)
+    assert run("parts", resume=True) == whole
+    one, two = (load_file(tmp_path / name / "tokenizer.safetensors") for name in ("whole", "parts"))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    early = run("early", stop_after=1)
+    assert whole["psnr_noise"] > early["psnr_noise"] + 1
 
 
 def test_a_finished_run_learns(tmp_path: Path, files) -> None:
@@ -266,9 +296,6 @@ def test_weights_that_do_not_fit_are_listed(tmp_path: Path) -> None:
 
 
 def test_psnr_and_the_feature_projection_by_definition() -> None:
-    from models.tokenizers.fsq import FSQTokenizer
-    from models.tokenizers.shapes import TokenizerShape
-
     model = FSQTokenizer(TokenizerShape(width=12, encoder_blocks=1, decoder_blocks=1, feature_width=3))
     model.reset(torch.Generator().manual_seed(0))
     frames = np.random.default_rng(0).integers(0, 256, (6, 16, 16, 3), dtype=np.uint8)
