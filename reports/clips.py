@@ -59,7 +59,8 @@ def encode_clip(frames: NDArray[np.uint8], *, fps: int = FRAMES_PER_SECOND, crf:
             "crf": str(crf),
             "preset": "medium",
             "tune": "animation",
-            "x264-params": "colormatrix=bt709:threads=1",
+            # with B-frames or macroblock trees the encoder gave other bytes in one run of four, the same frames
+            "x264-params": "colormatrix=bt709:threads=1:bframes=0:no-mbtree=1",
         }
         stream = container.add_stream("libx264", rate=fps, options=options)
         stream.width, stream.height, stream.pix_fmt = big.shape[2], big.shape[1], "yuv420p"

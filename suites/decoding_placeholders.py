@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from harness.registry import register
 from harness.types import Arm, Case, Scale, Suite
-from suites.decoding import MARGIN, MARGIN_WHY, SAMPLING, THRESHOLDS
+from suites.decoding import MARGIN, MARGIN_WHY, SAMPLING, thresholds
+
+METRICS = ("frames_per_second", "token_accuracy", "model_bits_per_token", "psnr", "ssim")
 
 
 def variant(placeholder: str, provisional: str, *, refresh: bool = True) -> Arm:
@@ -62,12 +64,12 @@ DECODING_PLACEHOLDERS = register("suite", "decoding-placeholders")(
         ),
         baseline="sequential",
         scales={"smoke": scale("smoke", 8), "small": scale("small", 32), "full": scale("full", 256)},
-        metrics=("frames_per_second", "token_accuracy", "model_bits_per_token", "psnr", "ssim"),
+        metrics=METRICS,
         primary_speed="frames_per_second",
         primary_quality="ssim",
         margin=MARGIN,
         margin_why=MARGIN_WHY,
-        thresholds=THRESHOLDS,
+        thresholds=thresholds(METRICS),
         negative_control="frame-at-once",
     )
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.registry import register
 from harness.types import Arm, Scale, Suite
-from suites.decoding import MARGIN, MARGIN_WHY, THRESHOLDS, cases
+from suites.decoding import MARGIN, MARGIN_WHY, METRICS, cases, thresholds
 
 SEQUENTIAL = {"schedule": "sequential"}
 
@@ -37,23 +37,12 @@ NULL = register("suite", "null")(
         ),
         baseline="sequential",
         scales={"smoke": scale("smoke", 8), "small": scale("small", 64), "full": scale("full", 256)},
-        metrics=(
-            "frames_per_second",
-            "tokens_per_second",
-            "frame_latency_seconds",
-            "peak_memory_bytes",
-            "token_accuracy",
-            "model_bits_per_token",
-            "psnr",
-            "ssim",
-            "frechet[tokenizer-crafter]",
-            "kvd[tokenizer-crafter]",
-        ),
+        metrics=METRICS,
         primary_speed="frames_per_second",
         primary_quality="ssim",
         margin=MARGIN,
         margin_why=MARGIN_WHY,
-        thresholds=THRESHOLDS,
+        thresholds=thresholds(METRICS),
         placebo=True,
     )
 )

@@ -27,7 +27,9 @@ class TinyMaker:
 
     def make(self, arm: Arm, case: Case, seed: int, repeats: int) -> Made:
         if case.name == os.environ.get("TINY_INTERRUPT"):
-            signal.raise_signal(signal.SIGINT)  # the user's Ctrl-C, in the middle of a trial
+            # the user's Ctrl-C, in the middle of a trial; a shell's background job starts with SIGINT ignored
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.raise_signal(signal.SIGINT)
         if arm.params.get("fails"):
             raise RuntimeError("this arm always fails")
         rng = np.random.default_rng(seed)
