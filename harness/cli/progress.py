@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -11,6 +12,7 @@ from harness.cli.output import is_terminal, say
 if TYPE_CHECKING:
     from harness.run import ProgressEvent
 
+LOG = logging.getLogger("diptych")
 LINES = 40
 """Runs of more trials than this print a line every tenth of the way instead of one per trial."""
 
@@ -40,15 +42,21 @@ def told(event: ProgressEvent) -> str:
     return f"{what}: {how}{flags}{left}"
 
 
-class RunProgress:
-    """Shows the events of a run; use it in a ``with`` statement and pass :meth:`show` as the run's ``progress``."""
+class RunProgress(logging.Handler):
+    """Shows the events of a run; use it in a ``with`` statement and pass :meth:`show` as the run's ``progress``.
+
+    Meanwhile it also shows what the run's parts log as ``diptych``: long preparations, such as rendering clips.
+    """
 
     def __init__(self) -> None:
+        super().__init__(logging.INFO)
         self._bar: Any = None
         self._task: Any = None
 
     def __enter__(self) -> Self:
-        """Start the bar if stderr is a terminal."""
+        """Start listening, and the bar if stderr is a terminal."""
+        LOG.addHandler(self)
+        LOG.setLevel(logging.INFO)
         if is_terminal(sys.stderr):
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -67,9 +75,17 @@ class RunProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Take the bar away."""
+        """Stop listening and take the bar away."""
+        LOG.removeHandler(self)
         if self._bar is not None:
             self._bar.stop()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show one line of the log."""
+        if self._bar is None:
+            say(record.getMessage())
+        else:
+            self._bar.update(self._task, description=record.getMessage())
 
     def show(self, event: ProgressEvent) -> None:
         """Show one event."""

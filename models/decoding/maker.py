@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -14,6 +17,7 @@ from torch.nn import functional as F
 
 from harness.ceilings import Ceilings, measure_ceilings
 from harness.clock import Stopwatch
+from harness.device import available_cores
 from harness.errors import UsageError, unknown
 from harness.memory import PeakMemory
 from harness.registry import REGISTRY
@@ -32,6 +36,7 @@ from models.tokenizers.loading import load_tokenizer
 from models.worlds.types import SPLITS, Clip, Split, World
 from models.zoo.cards import VideoModel
 
+LOG = logging.getLogger("diptych")
 Choice = TypeVar("Choice", bound=str)
 ARM_PARAMS = ("schedule", "k", "placeholder", "provisional", "refresh", "refresh_actions")
 WIDTHS = (1, 2, 4, 8, 16, 32, 128, 512)
@@ -187,7 +192,10 @@ class DecodingMaker:
         key = (world_name, split)
         if len(self._clips.get(key, [])) <= index:
             count = max(index + 1, _integer(case.params.get("of"), index + 1, "of"))
-            self._clips[key] = self._worlds[world_name].clips(split, count, processes=self.threads)
+            # rendering is not timed: it may use every core
+            self._clips[key] = self._worlds[world_name].clips(
+                split, count, processes=available_cores(), progress=_teller(f"clips of {world_name}, {split}")
+            )
         return self._clips[key][index]
 
     def _prompt(self, case: Case, loaded: Loaded, grid: Grid) -> Prompt:
@@ -236,6 +244,17 @@ class DecodingMaker:
         ceilings = self._ceilings[loaded.card.name]
         costs = pass_costs(shape, tables, element_bytes=4)
         return bound_seconds(costs, ceilings.bandwidth_bytes_per_second, interpolated(ceilings.flops_per_second))
+
+
+def _teller(what: str) -> Callable[[int, int], None]:
+    """Log every tenth of the way; what was in the cache comes at once and says nothing."""
+    began = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        if time.monotonic() - began > 1 and done * 10 // total > (done - 1) * 10 // total:
+            LOG.info("%s: %d of %d", what, done, total)
+
+    return tell
 
 
 def place(tokens: Tensor, actions: Tensor, grid: Grid, image_vocabulary: int) -> Tensor:
