@@ -32,7 +32,7 @@ from models.decoding.schedule import check_placeholder, get_schedule
 from models.decoding.tables import Tables, compile_schedule
 from models.decoding.visibility import VISIBILITIES, ProvisionalVisibility
 from models.tokenizers.fsq import FSQTokenizer
-from models.tokenizers.loading import load_tokenizer
+from models.tokenizers.loading import load_tokenizer, weights_sha256
 from models.worlds.types import SPLITS, Clip, Split, World
 from models.zoo.cards import VideoModel
 
@@ -116,7 +116,9 @@ class DecodingMaker:
     def context(self) -> dict[str, Any]:
         """Precision, batch size and the weights that were used."""
         weights = {name: loaded.weights_sha256 for name, loaded in sorted(self._models.items())}
-        return {"precision": "float32", "batch": 1, "weights_sha256": weights}
+        files = sorted({loaded.card.tokenizer for loaded in self._models.values()})
+        tokenizers = {name: weights_sha256(name) for name in files}
+        return {"precision": "float32", "batch": 1, "weights_sha256": weights, "tokenizers_sha256": tokenizers}
 
     def load(self, name: str) -> Loaded:
         """Load a registered model once."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.tokenizers.loading import load_tokenizer
+from models.tokenizers.loading import load_tokenizer, weights_sha256
 
 WEIGHTS = "tokenizer_crafter.safetensors"
 
@@ -26,12 +26,17 @@ class TokenizerFeatures:
 
     def __init__(self, device: str = "cpu", weights: str = WEIGHTS) -> None:
         self.model = load_tokenizer(weights, device)
+        self._sha256 = weights_sha256(weights)
         self.dimensions = 3 * self.model.shape.feature_width
 
     def __call__(self, video: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Map uint8 ``[T ≥ 2, H, W, 3]`` (sides divisible by 8) to float64 ``[48]``."""
         row: NDArray[np.float64] = self.model.clip_features(video).double().cpu().numpy()
         return row
+
+    def context(self) -> dict[str, str]:
+        """The weights behind the features."""
+        return {"weights_sha256": self._sha256}
 
 
 def tokenizer_crafter(device: str) -> TokenizerFeatures:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,11 @@ def save_tokenizer(path: Path, model: FSQTokenizer, facts: dict[str, Any], dtype
     tensors = {name: value.detach().cpu().to(dtype).contiguous() for name, value in model.state_dict().items()}
     metadata = {"shape": model.shape.model_dump_json(), "facts": json.dumps(facts, sort_keys=True)}
     write_atomically(path, save(tensors, metadata))
+
+
+def weights_sha256(file_name: str) -> str:
+    """SHA-256 of a weight file in the zoo (or at a path), for the record of what a number depends on."""
+    return hashlib.sha256(zoo_path(file_name).read_bytes()).hexdigest()
 
 
 def load_tokenizer(file_name: str, device: str = "cpu") -> FSQTokenizer:

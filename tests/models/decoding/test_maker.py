@@ -93,6 +93,7 @@ def maker(monkeypatch: pytest.MonkeyPatch) -> DecodingMaker:
     monkeypatch.setattr(maker_module.REGISTRY, "get", get)
     monkeypatch.setattr(maker_module, "load_transformer", lambda card, device, dtype: (tiny(dtype=dtype), "f" * 64))
     monkeypatch.setattr(maker_module, "load_tokenizer", lambda name, device: TinyTokenizer())
+    monkeypatch.setattr(maker_module, "weights_sha256", lambda name: "e" * 64)
     monkeypatch.setattr(maker_module, "WIDTHS", (1, 4))
     return DecodingMaker("cpu", 1)
 
@@ -194,3 +195,4 @@ def test_clips_that_are_too_short_or_splits_that_do_not_exist_are_refused(maker:
 def test_context_names_the_weights_that_were_checked(maker: DecodingMaker) -> None:
     maker.check(arm("sequential"), case())
     assert maker.context()["weights_sha256"] == {"trained": "f" * 64}
+    assert maker.context()["tokenizers_sha256"] == {"none": "e" * 64}
