@@ -109,10 +109,10 @@ FAULTS = (
         f"{DECODING}/test_schedules.py",
     ),
     Fault(
-        "true continuation leaks into the prompt",
+        "true continuation leaks into the logits",
         "models/decoding/engine.py",
-        "        self._tokens[:, self._drawn] = 0  # whatever stood there must not be read\n",
-        "        self._tokens[:, self._drawn[1:]] = self._tokens[:, self._drawn[:-1]]\n",
+        "            logits = self._run(step)\n",
+        "            logits = self._run(step)\n            logits.scatter_(2, given[:, step.targets, None], 99.0)\n",
         f"{DECODING}/test_engine.py",
     ),
     Fault(
