@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from harness.errors import DiptychError, unknown
 from harness.stats.compare import compare_runs
+from harness.stats.expected import Expected, expected_gains
 from harness.stats.findings import GroupAnalysis
 from harness.stats.outcome import Analysis, Comparison, ContextDifference, SetValue, Unmatched
 from harness.stats.pairing import count_unpaired, latest, tabulate
@@ -82,6 +83,7 @@ def analyse(
     findings: list[Finding] = []
     ranked: list[tuple[tuple[bool, int, float], Conclusion]] = []
     set_values: list[SetValue] = []
+    expected: list[Expected] = []
     notes: list[str] = []
     for group in groups:
         names = {record.block.case for record in trials if record.block.group == group}
@@ -102,6 +104,7 @@ def analyse(
             judged = [_insensitive(finding, chosen, control, why) for finding in judged]
         findings += judged
         set_values += analysis.set_values.values()
+        expected += expected_gains([t for t in trials if t.status == "finished"], group, arms, suite.baseline)
         notes += _disagreements(judged, chosen)
         ranked += _conclusions(suite, group, arms, judged, chosen, speed_only=speed_only, sensitive=sensitive)
     if suite.placebo:
@@ -125,6 +128,7 @@ def analyse(
         if complete and conclusions
         else "No complete pair: nothing can be concluded.",
         set_values=set_values,
+        expected=expected,
         finished=counted["finished"],
         failed=counted["failed"],
         unpaired=unpaired,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from harness.stats.expected import Expected
 from harness.stats.outcome import Analysis
 from harness.types import Estimate, Finding, Metric, Suite
 from reports.strips import strips
@@ -113,13 +114,11 @@ def metric_table(
     return Table(metric_title(metric), caption, columns, tuple(rows))
 
 
-def expected_table(
-    rows: Sequence[tuple[str, float | None, Estimate, float | None, float | None]], baseline: str
-) -> Table:
+def expected_table(rows: Sequence[tuple[Expected, Estimate]], baseline: str) -> Table:
     """Measured speed-ups beside what passes and the device's bound promise.
 
     Args:
-        rows: Arm, its passes, its measured speed-up, the ratio of passes, the speed-up that the bound predicts.
+        rows: What each arm should gain, and its measured speed-up.
         baseline: What all are counted from.
 
     Returns:
@@ -137,17 +136,19 @@ def expected_table(
     def times(value: float | None) -> Cell:
         return Cell(ABSENT if value is None else f"×{number(value, 2)}")
 
-    written = tuple(
-        (
-            Cell(arm, arm=arm),
-            Cell(ABSENT if passes is None else significant(passes)),
-            times(by_passes),
-            times(by_bound),
+    def row(gain: Expected, measured: Estimate) -> tuple[Cell, ...]:
+        predicted = gain.by_bound
+        reached = ABSENT if predicted is None or measured.value is None else number(measured.value / predicted, 2)
+        return (
+            Cell(gain.arm, arm=gain.arm),
+            Cell(ABSENT if gain.passes is None else significant(gain.passes)),
+            times(gain.by_passes),
+            times(predicted),
             Cell(estimate_text(measured)),
-            Cell(ABSENT if by_bound is None or measured.value is None else number(measured.value / by_bound, 2)),
+            Cell(reached),
         )
-        for arm, passes, measured, by_passes, by_bound in rows
-    )
+
+    written = tuple(row(gain, measured) for gain, measured in rows)
     caption = (
         f"All against {baseline}. The prediction is the ratio of two bounds: the least time of either arm at the "
         "bandwidth and arithmetic peak measured on this device. An arm can gain more than that: where the baseline is "

@@ -15,7 +15,7 @@ from reports.figures import (
     trade_figure,
     trade_limits,
 )
-from reports.reading import Reading, bound_seconds, difference, exact_ratio, passes, speed_up
+from reports.reading import Reading, difference, speed_up
 from reports.wording import display_unit, is_ratio, level_text, metric_title, plain, spans, unit_label, with_unit
 
 LATENCY = "frame_latency_seconds"
@@ -77,17 +77,14 @@ def trade_plot(reading: Reading, group: str, metrics: Mapping[str, Metric], name
 def speed_plot(reading: Reading, group: str, name: str) -> Plot | None:
     """Measured speed-up against passes and bound, or None where no passes were counted."""
     suite = reading.manifest.suite
-    records = reading.finished(group)
     points: list[SpeedPoint] = []
     findings: list[Finding] = []
-    for arm, style in reading.styles.items():
-        finding = reading.finding(suite.primary_speed, group, arm)
+    for gain in reading.expected(group):
+        finding = reading.finding(suite.primary_speed, group, gain.arm)
         measured = None if finding is None else speed_up(finding)
-        by_passes = exact_ratio(records, arm, suite.baseline, passes)
-        if finding is not None and measured is not None and by_passes is not None:
+        if finding is not None and measured is not None:
             findings.append(finding)
-            by_bound = exact_ratio(records, arm, suite.baseline, bound_seconds)
-            points.append(SpeedPoint(style, measured, by_passes, by_bound))
+            points.append(SpeedPoint(reading.styles[gain.arm], measured, gain.by_passes, gain.by_bound))
     if not points:
         return None
     bound = any(p.by_bound for p in points)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.analyse import Analysis, analyse
+from harness.stats.expected import Expected
 from harness.store.records import Manifest, TrialRecord
 from harness.store.run_store import RunStore
 from harness.types import Conclusion, Estimate, Finding, Metric
@@ -68,6 +68,10 @@ class Reading:
             return _RANK.get(c.word, 9), -(reach.value if reach else 0.0)
 
         return min(found, key=rank, default=None)
+
+    def expected(self, group: str) -> list[Expected]:
+        """What each arm of ``group`` should gain, in the suite's order."""
+        return [e for e in self.analysis.expected if e.group == group]
 
     def finished(self, group: str) -> list[TrialRecord]:
         """Finished trials of ``group``."""
@@ -139,36 +143,3 @@ def difference(finding: Finding) -> Reach | None:
     """Turn a finding into a value with its interval's ends, or None where there is no number."""
     e = finding.estimate
     return None if e.value is None else Reach(e.value, e.low, e.high)
-
-
-def exact_ratio(
-    records: Sequence[TrialRecord], arm: str, baseline: str, read: Callable[[TrialRecord], float | None]
-) -> float | None:
-    """Baseline over arm of a quantity that is exact (a count, a prediction), as the geometric mean over shared blocks.
-
-    Args:
-        records: Finished trials of one group.
-        arm: The arm.
-        baseline: The baseline arm.
-        read: The quantity of one trial, or None.
-    """
-    by_arm: dict[str, dict[tuple[str, int], float]] = {arm: {}, baseline: {}}
-    for r in records:
-        value = read(r)
-        if r.arm in by_arm and value is not None and value > 0:
-            by_arm[r.arm][(r.block.case, r.block.repetition)] = value
-    shared = sorted(by_arm[arm].keys() & by_arm[baseline].keys())
-    if not shared:
-        return None
-    return math.exp(math.fsum(math.log(by_arm[baseline][k] / by_arm[arm][k]) for k in shared) / len(shared))
-
-
-def passes(record: TrialRecord) -> float | None:
-    """Model passes of one generation."""
-    return record.counts.get("passes")
-
-
-def bound_seconds(record: TrialRecord) -> float | None:
-    """Predicted seconds of one generation at the device's measured bandwidth and arithmetic peak, where recorded."""
-    value = record.info.get("bound_seconds")
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

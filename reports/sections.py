@@ -10,7 +10,7 @@ from reports.diptychs import Diptych, diptychs
 from reports.finding_tables import expected_table, metric_table, threshold_table
 from reports.plots import Plot, latency_plot, speed_plot, trade_plot
 from reports.provenance import facts_table, run_facts, shown_info, without_packages
-from reports.reading import Reading, bound_seconds, exact_ratio, passes, speed_up, speed_up_estimate
+from reports.reading import Reading, speed_up, speed_up_estimate
 from reports.tables import Cell, Column, Table
 from reports.wording import (
     CONCLUSION_SYMBOLS,
@@ -175,15 +175,11 @@ def _group(reading: Reading, metrics: Mapping[str, Metric], group: str, key: str
 
 def _expected(reading: Reading, group: str) -> Table | None:
     suite = reading.manifest.suite
-    records = reading.finished(group)
-    counts = {r.arm: passes(r) for r in records}
     rows = []
-    for arm in reading.styles:
-        finding = reading.finding(suite.primary_speed, group, arm)
-        by_passes = exact_ratio(records, arm, suite.baseline, passes)
-        if finding is not None and by_passes is not None:
-            by_bound = exact_ratio(records, arm, suite.baseline, bound_seconds)
-            rows.append((arm, counts.get(arm), speed_up_estimate(finding), by_passes, by_bound))
+    for gain in reading.expected(group):
+        finding = reading.finding(suite.primary_speed, group, gain.arm)
+        if finding is not None:
+            rows.append((gain, speed_up_estimate(finding)))
     return expected_table(rows, suite.baseline) if rows else None
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.stats.expected import Expected
 from harness.store.records import TrialRecord
 from harness.types import Conclusion, Data, Finding
 
@@ -72,6 +73,7 @@ class RunFacts(Data):
         findings: Metric × arm × group, with interval and verdict.
         conclusions: One per arm and group.
         conclusion: The whole in one sentence.
+        expected: What fewer passes and the device's bound promise of each arm's speed.
         notes: What a reader must know, such as that quality verdicts are insensitive.
         problems: What is wrong with the files, such as a torn last line that was set aside.
     """
@@ -88,6 +90,7 @@ class RunFacts(Data):
     findings: tuple[Finding, ...]
     conclusions: tuple[Conclusion, ...]
     conclusion: str
+    expected: tuple[Expected, ...] = ()
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 

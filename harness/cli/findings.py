@@ -1,36 +1,43 @@
-"""Findings in words: change with interval, verdict, number of pairs."""
+"""Findings in words: change with interval, verdict, number of pairs; and the table of what each arm bought and cost."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from harness.cli.output import Output
+from harness.stats.sentences import SPOKEN_UNITS, decimals
 from harness.types import Estimate, Finding
 
-COLUMNS = ("group", "arm", "metric", "change", "interval", "verdict", "pairs")
+if TYPE_CHECKING:
+    from harness.cli.facts import RunFacts
+
+COLUMNS = ("group", "arm", "metric", "change", "interval", "verdict", "pairs", "reason")
 
 
 def change(estimate: Estimate) -> tuple[str, str]:
-    """Say an estimate and its interval: ratios as change in percent, differences in their unit.
+    """Say an estimate and its interval: ratios as factors, differences in their unit.
 
     Args:
         estimate: A ratio (unit ``"ratio"``) or a difference.
 
     Returns:
-        Such as ``("+38.2 %", "[+35.9 %, +40.4 %]")``; a missing number is ``"-"`` and its reason.
+        Such as ``("×1.38", "[1.36, 1.40]")``; a missing number, and a missing interval, is ``"-"``.
     """
-    if estimate.value is None:
-        return "-", estimate.reason or "no value"
-    if estimate.low is None or estimate.high is None:
-        return _amount(estimate.value, estimate.unit), estimate.reason or "no interval"
-    low, high = _amount(estimate.low, estimate.unit), _amount(estimate.high, estimate.unit)
-    return _amount(estimate.value, estimate.unit), f"[{low}, {high}]"
-
-
-def _amount(value: float, unit: str) -> str:
-    if unit == "ratio":
-        return f"{(value - 1) * 100:+.1f} %"
-    return f"{value:+.4g} {unit}".rstrip()
+    value, low, high = estimate.value, estimate.low, estimate.high
+    if value is None:
+        return "-", "-"
+    ratio = estimate.unit == "ratio"
+    known = low is not None and high is not None
+    places = decimals(low, high) if low is not None and high is not None else 3
+    if ratio:
+        places = max(places, 2)
+    unit = f" {estimate.unit}" if estimate.unit in SPOKEN_UNITS else ""
+    said = f"×{value:.{places}f}" if ratio else f"{value:+.{places}f}{unit}"
+    if not known:
+        return said, "-"
+    sign = "" if ratio else "+"
+    return said, f"[{low:{sign}.{places}f}, {high:{sign}.{places}f}]"
 
 
 def print_findings(output: Output, findings: Sequence[Finding], *, everything: bool = False) -> None:
@@ -44,8 +51,36 @@ def print_findings(output: Output, findings: Sequence[Finding], *, everything: b
     shown = [finding for finding in findings if finding.primary or everything] or list(findings)
     if not shown:
         return
-    rows = [[f.group, f.arm, f.metric, *change(f.estimate), f.verdict, f.estimate.n] for f in shown]
+    # reasons are sentences: last, where they widen nothing else
+    rows = [
+        [f.group, f.arm, f.metric, *change(f.estimate), f.verdict, f.estimate.n, f.estimate.reason or ""] for f in shown
+    ]
     output.table(COLUMNS, rows)
-    left = len(findings) - len(shown)
+    _say_left(output, len(findings) - len(shown))
+
+
+def print_conclusions(output: Output, facts: RunFacts) -> None:
+    """Print a row per group and arm: what passes and bound promise, the primary metrics, the conclusion."""
+    primary = [f for f in facts.findings if f.primary]
+    metrics = list(dict.fromkeys(f.metric for f in primary))
+    found = {(f.group, f.arm, f.metric): f for f in primary}
+    words = {(c.group, c.arm): c.word for c in facts.conclusions}
+    gains = {(e.group, e.arm): e for e in facts.expected}
+    rows = []
+    for group, arm in dict.fromkeys((f.group, f.arm) for f in facts.findings):
+        gain = gains.get((group, arm))
+        expected = [
+            None if gain is None else gain.passes,
+            None if gain is None or gain.by_bound is None else f"×{gain.by_bound:.2f}",
+        ]
+        changes = [found.get((group, arm, metric)) for metric in metrics]
+        said = [None if f is None else " ".join(change(f.estimate)) for f in changes]
+        clips = max((f.estimate.n for f in changes if f is not None), default=0)
+        rows.append([group, arm, clips, *expected, *said, words.get((group, arm))])
+    output.table(("group", "arm", "blocks", "passes", "bound says", *metrics, "conclusion"), rows)
+    _say_left(output, len(facts.findings) - len(primary))
+
+
+def _say_left(output: Output, left: int) -> None:
     if left:
         output.stream.write(f"{left} exploratory findings are not shown; add --all.\n")

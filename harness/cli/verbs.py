@@ -166,6 +166,7 @@ def run_facts(
         findings=tuple(found.findings),
         conclusions=tuple(found.conclusions),
         conclusion=found.conclusion,
+        expected=tuple(found.expected),
         notes=tuple(found.notes),
         problems=tuple(problems),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.stats.expected import Expected
 from harness.types import Conclusion, Data, Estimate, Finding
 
 
@@ -36,6 +37,7 @@ class Analysis(Data):
         conclusions: Per group and arm, the most useful first.
         conclusion: One sentence for a reader: the most useful arm's.
         set_values: Raw and corrected set metrics of each arm.
+        expected: Per group and arm, what fewer passes and the device's bound promise of its speed.
         finished: Trials that finished.
         failed: Trials that failed.
         unpaired: Finished trials whose partner is missing; kept on disk, left out here.
@@ -50,6 +52,7 @@ class Analysis(Data):
     conclusions: list[Conclusion]
     conclusion: str
     set_values: list[SetValue]
+    expected: list[Expected]
     finished: int
     failed: int
     unpaired: int

@@ -136,7 +136,7 @@ def test_run_tells_its_progress_on_stderr_in_plain_lines(tiny_results):
 def test_run_without_json_prints_a_table_and_the_conclusion(diptych):
     said = diptych("run", "tiny", "--arms", "slow,quick")
     assert said.code == 0, said.err
-    assert "improved" in said.out
+    assert "faster" in said.out
     assert "sloppy" not in said.out
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.cli.findings import change
+from harness.cli.facts import RunFacts
+from harness.cli.findings import change, print_conclusions
 from harness.cli.output import Output, align, plain
 from harness.cli.progress import LINES, duration, worth_a_line
 from harness.cli.training import parse_settings
@@ -56,10 +57,10 @@ def test_a_terminal_gets_a_table_and_a_pipe_gets_columns():
 @pytest.mark.parametrize(
     ("estimate", "said"),
     [
-        (Estimate(value=1.382, low=1.359, high=1.404, unit="ratio"), ("+38.2 %", "[+35.9 %, +40.4 %]")),
-        (Estimate(value=-0.5, low=-0.75, high=-0.25, unit="dB"), ("-0.5 dB", "[-0.75 dB, -0.25 dB]")),
-        (Estimate(value=None, reason="fewer than 6 clusters"), ("-", "fewer than 6 clusters")),
-        (Estimate(value=1.0, unit="ratio", reason="one case"), ("+0.0 %", "one case")),
+        (Estimate(value=1.382, low=1.359, high=1.404, unit="ratio"), ("×1.382", "[1.359, 1.404]")),
+        (Estimate(value=-0.5, low=-0.75, high=-0.25, unit="dB"), ("-0.50 dB", "[-0.75, -0.25]")),
+        (Estimate(value=None, reason="fewer than 6 clusters"), ("-", "-")),
+        (Estimate(value=1.0, unit="ratio", reason="one case"), ("×1.000", "-")),
     ],
 )
 def test_a_change_is_said_with_its_interval_or_the_reason(estimate, said):
@@ -84,3 +85,17 @@ def test_a_short_run_has_a_line_per_trial_and_a_long_one_a_line_per_tenth():
 def test_settings_are_read_in_the_types_that_the_options_declare():
     read = parse_settings(["steps=20", "learning_rate=1e-3", "optimiser=muon", "betas=[0.8, 0.9]"])
     assert read == {"steps": 20, "learning_rate": 1e-3, "optimiser": "muon", "betas": (0.8, 0.9)}
+
+
+def test_conclusions_are_a_row_per_arm_with_what_was_expected_of_it(tiny_results):
+    facts = RunFacts.model_validate(tiny_results[1].document)
+    stream = io.StringIO()
+    print_conclusions(Output(stream), facts)
+    header, *rows = stream.getvalue().splitlines()
+    assert header.split()[:3] == ["group", "arm", "blocks"]
+    for conclusion in facts.conclusions:
+        (row,) = [row for row in rows if row.split()[:2] == [conclusion.group, conclusion.arm]]
+        assert row.endswith(conclusion.word)
+        for finding in facts.findings:
+            if finding.primary and (finding.group, finding.arm) == (conclusion.group, conclusion.arm):
+                assert " ".join(change(finding.estimate)) in row

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from harness.analyse import analyse
 from harness.errors import DiptychError
+from harness.stats.expected import Expected
 from harness.store.run_store import RunStore
 from harness.types import Estimate
 from reports.clips import encode_clip, upscaled
@@ -28,7 +29,7 @@ from reports.figures import (
     trade_limits,
 )
 from reports.finding_tables import expected_table, metric_table, overview_table
-from reports.reading import arm_styles, exact_ratio, passes, read_run, speed_up
+from reports.reading import arm_styles, read_run, speed_up
 from reports.strips import WIDTH, strips
 from reports.tables import Cell, Column, Table
 from reports.wording import (
@@ -197,8 +198,9 @@ def test_the_overview_has_one_row_per_finding(analysed):
 
 
 def test_expected_speed_ups_stand_beside_measured_ones():
-    rows = [("fast", 15.0, ratio(4.0, 3.8, 4.2), 9.0, 5.0), ("odd", None, ratio(None), 2.0, None)]
-    table = expected_table(rows, "base")
+    fast = Expected(group="g", arm="fast", passes=15, by_passes=9.0, by_bound=5.0)
+    odd = Expected(group="g", arm="odd", passes=None, by_passes=2.0, by_bound=None)
+    table = expected_table([(fast, ratio(4.0, 3.8, 4.2)), (odd, ratio(None))], "base")
     assert [c.text for c in table.rows[0]] == ["fast", "15", "×9.00", "×5.00", "×4.00 [3.80, 4.20]", "0.80"]
     assert [c.text for c in table.rows[1]] == ["odd", "–", "×2.00", "–", "–", "–"]
 
@@ -310,15 +312,6 @@ def test_a_time_s_ratio_is_turned_into_a_speed_up(analysed):
     assert reach.value == pytest.approx(1 / latency.estimate.value)
     assert reach.low == pytest.approx(1 / latency.estimate.high)
     assert reach.low < reach.value < reach.high
-
-
-def test_ratios_of_exact_counts_use_shared_blocks(run_path, metrics, recipe):
-    reading = read_run(run_path, metrics)
-    records = reading.finished("crafter-9x9")
-    expected = recipe.passes["sequential"] / recipe.passes["diagonal-k2"]
-    assert exact_ratio(records, "diagonal-k2", "sequential", passes) == pytest.approx(expected)
-    alone = [r for r in records if r.arm == "diagonal-k2"]
-    assert exact_ratio(alone, "diagonal-k2", "sequential", passes) is None
 
 
 def test_the_leading_arm_is_the_most_favourable_and_never_the_control(run_path, metrics):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from harness.cli.facts import RunFacts
-from harness.cli.findings import print_findings
+from harness.cli.findings import print_conclusions, print_findings
 from harness.cli.options import common, results_option
 from harness.cli.output import Output, say
 from harness.cli.verbs import show_run
@@ -36,5 +36,8 @@ def _text(output: Output, facts: RunFacts, everything: bool) -> str:
         f"{facts.run_id}: suite {facts.suite} (version {facts.version}), scale {facts.scale}, {facts.path}\n"
         f"{trials.finished} of {trials.planned} trials finished, {trials.failed} failed, {trials.unpaired} unpaired\n"
     )
-    print_findings(output, facts.findings, everything=everything)
+    if everything:
+        print_findings(output, facts.findings, everything=True)
+    else:
+        print_conclusions(output, facts)
     return "\n".join([facts.conclusion, *(f"note: {note}" for note in facts.notes)])
