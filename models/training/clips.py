@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from harness.errors import DiptychError
 from harness.registry import REGISTRY
+from models.training.progress import Progress
 from models.worlds.cache import write_atomically
 from models.worlds.types import SPLITS, Split
 
@@ -177,14 +178,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     REGISTRY.add_package("world", "models.worlds.catalogue")
     try:
-        path = export_tokens(
-            options.world,
-            options.split,
-            options.count,
-            options.file,
-            tokenizer=options.tokenizer,
-            processes=options.processes,
-        )
+        with Progress(f"{options.split} clips of {options.world}", 0) as progress:
+            path = export_tokens(
+                options.world,
+                options.split,
+                options.count,
+                options.file,
+                tokenizer=options.tokenizer,
+                processes=options.processes,
+                progress=progress.count,
+            )
     except DiptychError as error:
         raise SystemExit(f"error: {error}") from None
     print(path)

@@ -102,7 +102,7 @@ def train(
     facts = {"options": options.model_dump(mode="json"), "job": job.describe}
     last = min(options.steps, stop_after or options.steps)
     results: dict[str, float] = {}
-    with Progress(options.steps, step) as progress:
+    with Progress("step", options.steps, step) as progress:
         while step < last:
             began = time.perf_counter()
             value, norm = _step(job, optimisers, options, step)
@@ -119,7 +119,7 @@ def train(
             if step == last or step % options.checkpoint_every == 0:
                 curves.flush()
                 write_checkpoint(path, job.model, optimisers, job.generators, {**facts, "step": step})
-            progress.update(step, value)
+            progress.update(step, f"loss {value:.4f}")
     curves.flush()
     curves.plot()
     return results or _validate(job)

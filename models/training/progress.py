@@ -1,4 +1,4 @@
-"""How far a training run is: a bar on a terminal, plain lines elsewhere."""
+"""How far a long piece of work is: a bar with the time left on a terminal, plain lines elsewhere; always on stderr."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ LINE_SECONDS = 20.0
 
 
 class Progress:
-    """Context manager that shows steps, loss and time left on standard error.
+    """Context manager that shows how much is done, and the time left.
 
     Args:
-        steps: Steps in all.
-        done: Steps done before.
+        what: What is counted, such as ``"step"``.
+        total: How many in all.
+        done: Done before.
     """
 
-    def __init__(self, steps: int, done: int) -> None:
-        self.steps, self.first = steps, done
+    def __init__(self, what: str, total: int, done: int = 0) -> None:
+        self.what, self.total, self.first = what, total, done
         self.began = self.said = time.monotonic()
         self.bar: Any = None
 
@@ -30,24 +31,40 @@ class Progress:
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar
 
-            columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("loss {task.fields[loss]}"))
+            columns = (
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[detail]}", markup=False),
+            )
             self.bar = Bar(*columns, console=Console(stderr=True))
-            self.task = self.bar.add_task("training", total=self.steps, completed=self.first, loss="?")
+            self.task = self.bar.add_task(self.what, total=self.total, completed=self.first, detail="")
             self.bar.start()
         return self
 
-    def update(self, step: int, loss: float) -> None:
-        """Show that ``step`` steps are done."""
+    def update(self, done: int, detail: str = "") -> None:
+        """Show that ``done`` are done, with a few words of ``detail``."""
+        now = time.monotonic()
         if self.bar is not None:
-            self.bar.update(self.task, completed=step, loss=f"{loss:.4f}")
-        elif time.monotonic() - self.said > LINE_SECONDS or step == self.steps:
-            self.said = time.monotonic()
-            pace = (self.said - self.began) / max(1, step - self.first)
-            self.say(step, f"loss {loss:.4f}, {pace:.3f} s/step, {pace * (self.steps - step) / 60:.1f} min left")
+            self.bar.update(self.task, completed=done, detail=detail)
+        elif now - self.said > LINE_SECONDS or (done == self.total and done > self.first):
+            self.said = now
+            pace = (now - self.began) / max(1, done - self.first)
+            left = f"{pace:.3f} s each, {pace * (self.total - done) / 60:.1f} min left"
+            self.say(done, f"{detail}, {left}" if detail else left)
 
-    def say(self, step: int, text: str) -> None:
+    def count(self, done: int, total: int) -> None:
+        """The same for work that finds out itself how much there is, and what was there before it began."""
+        if self.total != total:
+            self.total, self.first, self.began = total, done, time.monotonic()
+            if self.bar is not None:
+                self.bar.update(self.task, total=total)
+        self.update(done)
+
+    def say(self, done: int, text: str) -> None:
         """Print one line."""
-        line = f"step {step}/{self.steps}: {text}"
+        line = f"{self.what} {done}/{self.total}: {text}"
         if self.bar is not None:
             self.bar.console.print(line, markup=False, highlight=False)
         else:

@@ -18,6 +18,7 @@ from models.tokenizers.loading import save_tokenizer
 from models.tokenizers.shapes import TokenizerShape
 from models.training.loop import Job, train
 from models.training.presets import TOKENIZER_PRESETS, TrainOptions, preset
+from models.training.progress import Progress
 
 HARD_FRACTION = 0.05
 """The worst tiles of a batch that count a second time: rare tiles (a diamond, a skeleton) are far below the mean."""
@@ -84,7 +85,9 @@ def world_frames(name: str, split: Any, clips: int, options: TrainOptions) -> ND
     """All frames of the first ``clips`` clips of a world, ``[N, H, W, 3]``."""
     world = REGISTRY.get("world", name)()
     source = world.iterate if hasattr(world, "iterate") else world.clips
-    return np.concatenate([clip.frames for clip in source(split, clips, processes=options.processes)])
+    with Progress(f"{split} clips of {name}", 0) as progress:
+        made = source(split, clips, processes=options.processes, progress=progress.count)
+        return np.concatenate([clip.frames for clip in made])
 
 
 def draw_frames(sources: Sequence[NDArray[np.uint8]], options: TrainOptions, seed: int, step: int) -> NDArray[np.uint8]:

@@ -20,6 +20,7 @@ from models.training.attention import training_attention
 from models.training.clips import TokenClips, read_tokens, tokenise, write_tokens
 from models.training.loop import Job, autocast, train
 from models.training.presets import VIDEO_TRANSFORMER_PRESETS, TrainOptions, preset
+from models.training.progress import Progress
 from models.zoo.shapes import crafter_shape
 
 AXES = {"1d": 1, "3d": 3}
@@ -111,7 +112,17 @@ def _clips(
     if given is not None:
         return read_tokens(given)
     if not kept.exists():
-        write_tokens(kept, tokenise(world, split, count, tokenizer, device=options.device, processes=options.processes))
+        with Progress(f"{split} clips of {world}", 0) as progress:
+            made = tokenise(
+                world,
+                split,
+                count,
+                tokenizer,
+                device=options.device,
+                processes=options.processes,
+                progress=progress.count,
+            )
+        write_tokens(kept, made)
     return read_tokens(kept)
 
 

@@ -27,6 +27,7 @@ from models.training.checkpoint import read_checkpoint
 from models.training.clips import TokenClips, read_tokens, write_tokens
 from models.training.loop import CHECKPOINT, make_optimisers
 from models.training.presets import TOKENIZER_PRESETS, VIDEO_TRANSFORMER_PRESETS, TrainOptions, preset
+from models.training.progress import Progress
 from models.training.tokenizer import frame_psnr, set_feature_projection, train_tokenizer
 from models.training.video_transformer import (
     draw_sequences,
@@ -338,3 +339,17 @@ def test_zoo_models_reconstruct_and_beat_copying(name: str, tmp_path: Path, monk
     assert (hits > copy_accuracy(clips, grid)).all()
     assert bits.max() < 2
     assert interval(np.array([1.0, 3.0]))["value"] == 2
+
+
+def test_progress_says_how_much_is_done_and_left(capsys, monkeypatch) -> None:
+    monkeypatch.setattr("models.training.progress.LINE_SECONDS", 0.0)
+    with Progress("step", 4, 2) as progress:
+        progress.update(3, "loss 0.5")
+    with Progress("clips", 0) as progress:
+        progress.count(6, 6)  # all were there
+        progress.count(2, 9)
+        progress.count(5, 9)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("step 3/4: loss 0.5, ")
+    assert lines[0].endswith(" min left")
+    assert [line.split(":")[0] for line in lines[1:]][-1] == "clips 5/9"
