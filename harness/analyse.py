@@ -9,41 +9,27 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from harness.errors import DiptychError, unknown
+from harness.declaration import check_suite, judged_metrics
 from harness.stats.compare import compare_runs
 from harness.stats.expected import Expected, expected_gains
 from harness.stats.findings import GroupAnalysis
 from harness.stats.outcome import Analysis, Comparison, ContextDifference, SetValue, Unmatched
-from harness.stats.pairing import count_unpaired, latest, tabulate
+from harness.stats.pairing import Lost, count_unpaired, latest, lost_pairs, tabulate
 from harness.stats.sentences import ORDER, sentence
 from harness.stats.verdict import conclusion
 from harness.store.records import TrialRecord
 from harness.types import Conclusion, Finding, Metric, Suite
 
+LOST_SHARE = 0.05
+"""Share of an arm's pairs that failed trials may cost before its quality counts as unknown."""
+
+FLAGS = {
+    "load": "other processes used the machine meanwhile",
+    "clock": "the device's clock and the host's disagree",
+    "sample-not-kept": "the videos could not be written",
+}
+
 __all__ = ["Analysis", "Comparison", "ContextDifference", "SetValue", "Unmatched", "analyse", "compare_runs"]
-
-
-def chosen_metrics(suite: Suite, metrics: Mapping[str, Metric]) -> dict[str, Metric]:
-    """Return the suite's metrics in its order, the primaries among them.
-
-    Raises:
-        UsageError: The suite names a metric that does not exist.
-        DiptychError: The margin is not positive, or the primary speed metric is not analysed as a ratio.
-    """
-    names = dict.fromkeys((*suite.metrics, suite.primary_speed, suite.primary_quality))
-    for name in names:
-        if name not in metrics:
-            raise unknown("metric", name, metrics, "diptych list metrics")
-    if not suite.margin > 0:
-        raise DiptychError(
-            f"suite {suite.name!r} declares margin {suite.margin}; a non-inferiority margin is positive."
-        )
-    if metrics[suite.primary_speed].scale != "ratio":
-        raise DiptychError(
-            f"suite {suite.name!r} declares {suite.primary_speed!r} as its primary speed metric, which is not analysed "
-            "as a ratio; name a rate or a time."
-        )
-    return {name: metrics[name] for name in names}
 
 
 def analyse(
@@ -68,10 +54,10 @@ def analyse(
         Findings, conclusions and notes.
 
     Raises:
-        UsageError: The suite names a metric that is not in ``metrics``.
-        DiptychError: The suite declares a margin or a primary that cannot be judged.
+        DiptychError: The suite cannot be judged (:func:`harness.declaration.check_suite`).
     """
-    chosen = chosen_metrics(suite, metrics)
+    check_suite(suite, metrics)
+    chosen = {name: metrics[name] for name in judged_metrics(suite)}
     trials = latest(records)
     table = tabulate(records)
     present = {record.arm for record in trials}
@@ -94,19 +80,31 @@ def analyse(
         if speed_only:
             notes.append(f"{group}: random weights, so quality metrics are dropped and only speed is judged")
         control = suite.negative_control
-        sensitive = speed_only or control is None or _control_regressed(suite, judged)
-        if not sensitive:
+        blind = set() if speed_only or control is None else _blind_metrics(control, judged, chosen)
+        if blind:
             why = "was not judged regressed" if control in arms else "was not run"
-            notes.append(
-                f"{group}: quality verdicts insensitive: "
-                f"the negative control {control} {why} in {suite.primary_quality}"
-            )
-            judged = [_insensitive(finding, chosen, control, why) for finding in judged]
+            judged = [_insensitive(f, control, why) if f.metric in blind else f for f in judged]
+            if suite.primary_quality in blind:
+                notes.append(
+                    f"{group}: quality verdicts insensitive: "
+                    f"the negative control {control} {why} in {suite.primary_quality}"
+                )
         findings += judged
         set_values += analysis.set_values.values()
         expected += expected_gains([t for t in trials if t.status == "finished"], group, arms, suite.baseline)
         notes += _disagreements(judged, chosen)
-        ranked += _conclusions(suite, group, arms, judged, chosen, speed_only=speed_only, sensitive=sensitive)
+        lost = {arm: lost_pairs(trials, group, arm, suite.baseline) for arm in arms}
+        notes += [f"{group}: {lost_text(arm, lost[arm])}" for arm in arms if lost[arm].pairs]
+        ranked += _conclusions(
+            suite,
+            group,
+            judged,
+            chosen,
+            lost,
+            speed_only=speed_only,
+            sensitive=suite.primary_quality not in blind,
+        )
+    notes += flag_notes(trials)
     if suite.placebo:
         notes += [
             f"placebo judged: {f.group}: {f.arm} reads {f.verdict} in {f.metric}, but its arms do not differ; "
@@ -137,18 +135,15 @@ def analyse(
     )
 
 
-def _control_regressed(suite: Suite, findings: Sequence[Finding]) -> bool:
-    return any(
-        finding.arm == suite.negative_control
-        and finding.metric == suite.primary_quality
-        and finding.verdict == "regressed"
-        for finding in findings
-    )
+def _blind_metrics(control: str, findings: Sequence[Finding], metrics: Mapping[str, Metric]) -> set[str]:
+    """Quality metrics in which the negative control was not judged regressed: they would see no other damage either."""
+    seen = {f.metric for f in findings if f.arm == control and f.verdict == "regressed"}
+    return {name for name, metric in metrics.items() if metric.quality and name not in seen}
 
 
-def _insensitive(finding: Finding, metrics: Mapping[str, Metric], control: str | None, why: str) -> Finding:
+def _insensitive(finding: Finding, control: str | None, why: str) -> Finding:
     """Withdraw a quality verdict that the negative control has shown to mean nothing; its interval stays."""
-    if not metrics[finding.metric].quality or finding.arm == control or finding.estimate.low is None:
+    if finding.arm == control or finding.estimate.low is None:
         return finding
     reason = f"insensitive: the negative control {control} {why}"
     return finding.model_copy(
@@ -171,22 +166,47 @@ def _disagreements(findings: Sequence[Finding], metrics: Mapping[str, Metric]) -
     return notes
 
 
+def lost_text(arm: str, lost: Lost) -> str:
+    """Say what failed trials have cost an arm, and that the rest are survivors."""
+    reasons = ", ".join(f"{name} {n}" for name, n in lost.reasons.items())
+    return (
+        f"{lost.pairs} of {lost.of} pairs of {arm} were lost to failed trials ({reasons}): "
+        "what is said of it is said of the survivors"
+    )
+
+
+def flag_notes(trials: Sequence[TrialRecord]) -> list[str]:
+    """Say how many finished trials carry which flag; they are kept."""
+    finished = [trial for trial in trials if trial.status == "finished"]
+    counted = Counter(flag for trial in finished for flag in set(trial.flags))
+    return [
+        f"{n} of {len(finished)} trials are flagged {flag!r} and kept" + (f": {FLAGS[flag]}" if flag in FLAGS else "")
+        for flag, n in sorted(counted.items())
+    ]
+
+
 def _conclusions(
     suite: Suite,
     group: str,
-    arms: Sequence[str],
     findings: Sequence[Finding],
     metrics: Mapping[str, Metric],
+    lost: Mapping[str, Lost],
     *,
     speed_only: bool,
     sensitive: bool,
 ) -> list[tuple[tuple[bool, int, float], Conclusion]]:
-    """Conclude on each arm, with a key that puts the most useful first and the negative control last."""
+    """Conclude on each arm that has a pair, with a key that puts the most useful first and the negative control last.
+
+    What failed trials have left is no fair sample: an arm that breaks on hard cases would look good on the rest. Above
+    :data:`LOST_SHARE` of lost pairs, nothing good is said of quality.
+    """
     by_key = {(finding.arm, finding.metric): finding for finding in findings}
     metric = metrics[suite.primary_speed]
     result = []
-    for arm in arms:
+    for arm, gone in lost.items():
         speed = by_key[arm, suite.primary_speed]
+        if speed.estimate.value is None:
+            continue
         quality = None if speed_only else by_key[arm, suite.primary_quality]
         judgeable = quality is not None and quality.estimate.n >= metrics[suite.primary_quality].minimum_n
         word = conclusion(
@@ -198,6 +218,9 @@ def _conclusions(
             sensitive=sensitive,
         )
         remark = "quality insensitive" if word == "faster, quality inconclusive" and not sensitive else ""
+        if word == "faster at comparable quality" and gone.share > LOST_SHARE:
+            word = "faster, quality inconclusive"
+            remark = f"{gone.pairs} of {gone.of} pairs lost to failed trials"
         text = sentence(group, word, speed, metric, quality, remark=remark)
         gain = speed.estimate.value or 0.0
         if metric.direction == "lower" and gain:

@@ -8,8 +8,7 @@ from outside. That branch needs a GPU and runs nowhere else: on machines without
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from harness.errors import DiptychError
@@ -19,24 +18,6 @@ Clock = Callable[[], int]
 
 HOST_TOLERANCE = 0.02  # events may exceed the host's window by this fraction and …
 HOST_SLACK_SECONDS = 0.001  # … this much: the resolution of both clocks together
-
-
-class Timing:
-    """One timed stretch; :attr:`seconds` is there after its ``with`` statement."""
-
-    def __init__(self) -> None:
-        self._read: Callable[[], float] | None = None
-
-    @property
-    def seconds(self) -> float:
-        """Duration in seconds. On CUDA the first reading waits for the device.
-
-        Raises:
-            RuntimeError: The stretch has not ended.
-        """
-        if self._read is None:
-            raise RuntimeError("Timing.seconds was read before the timed block ended")
-        return self._read()
 
 
 class Stopwatch:
@@ -58,21 +39,6 @@ class Stopwatch:
         self.flags: list[str] = []
         self._clock = clock
         self._cuda = device.startswith("cuda")
-
-    @contextmanager
-    def time(self) -> Iterator[Timing]:
-        """Time the ``with`` block; ``timing.seconds`` afterwards."""
-        timing = Timing()
-        if self._cuda:
-            start = self._mark()
-            yield timing
-            end = self._mark()
-            timing._read = lambda: elapsed_seconds(start, end)
-            return
-        begin = self._clock()
-        yield timing
-        seconds = (self._clock() - begin) / 1e9
-        timing._read = lambda: seconds
 
     def measure(
         self, call: Callable[[], T], repeats: int, *, limit_seconds: float | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from harness.declaration import check_suite, judged_metrics
 from harness.device import Device
 from harness.errors import DiptychError
 from harness.plan import chosen_scale
@@ -16,9 +17,14 @@ from harness.types import Metric, Suite
 
 
 def load_metrics(suite: Suite, registry: Registry) -> dict[str, Metric]:
-    """Return the suite's metrics by name, in its order, the primary ones among them."""
-    names = dict.fromkeys((*suite.metrics, suite.primary_speed, suite.primary_quality))
-    return {name: registry.get("metric", name) for name in names}
+    """Return the suite's metrics by name, in its order, the primary ones among them.
+
+    Raises:
+        DiptychError: One is unknown, or the suite could not be judged by them.
+    """
+    found = {name: registry.get("metric", name) for name in judged_metrics(suite)}
+    check_suite(suite, found)
+    return found
 
 
 @dataclass
@@ -70,4 +76,5 @@ class Parts:
         for name, extractor in self.extractors.items():
             tell = getattr(extractor, "context", None)
             extractors[name] = {} if tell is None else tell()
-        return context_facts(device, threads, makers, extractors)
+        packages = sorted({name for metric in self.metrics.values() for name in metric.packages})
+        return context_facts(device, threads, makers, extractors, packages)

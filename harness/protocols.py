@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -32,6 +31,3 @@ class Extractor(Protocol):
 
     def __call__(self, video: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Map uint8 ``[frames, height, width, 3]`` to float64 ``[dimensions]``."""
-
-
-Reporter = Callable[[str], None]

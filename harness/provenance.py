@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.device import Device, determinism_facts
+from harness.store.files import file_sha256
 from harness.store.records import Plan
 from harness.types import Suite
 
 PATCH_LIMIT_BYTES = 1_000_000
+HASHED_BYTES = 10_000_000
 HERE = Path(__file__).resolve()
 
 
@@ -109,7 +111,11 @@ def nvml_context(uuid: str) -> dict[str, Any]:
 
 
 def context_facts(
-    device: Device, threads: int, makers: Mapping[str, Any], extractors: Mapping[str, Any]
+    device: Device,
+    threads: int,
+    makers: Mapping[str, Any],
+    extractors: Mapping[str, Any],
+    packages: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Collect everything that can change a number.
 
@@ -118,6 +124,7 @@ def context_facts(
         threads: Threads pinned.
         makers: Maker name → its ``context()``: weights' hashes, precision, sampling.
         extractors: Extractor name → its ``context()``, or an empty mapping where it has none.
+        packages: Distributions that metrics compute with.
 
     Returns:
         JSON data. Clocks and load of the moment are not in it: they belong to trials.
@@ -131,6 +138,7 @@ def context_facts(
         **software_context(),
         "makers": dict(makers),
         "extractors": dict(extractors),
+        "metric_packages": {name: importlib.metadata.version(name) for name in packages},
     }
     if device.index is not None:
         facts.update(gpu_context(device.index))
@@ -182,15 +190,16 @@ def code_facts(file: Path = HERE) -> dict[str, Any]:
             itself must be tracked.
 
     Returns:
-        ``commit``, ``dirty``, ``patch``, ``patch_sha256``, ``untracked``, ``reason``; the first are None with a reason
-        outside a repository. A patch above 1 MB is kept as its hash alone.
+        ``commit``, ``dirty``, ``patch``, ``patch_sha256``, ``untracked`` (file → SHA-256, None above 10 MB; the first
+        100), ``reason``; the first are None with a reason outside a repository. A patch above 1 MB is kept as its hash
+        alone.
     """
     nothing: dict[str, Any] = {
         "commit": None,
         "dirty": None,
         "patch": None,
         "patch_sha256": None,
-        "untracked": [],
+        "untracked": {},
         "reason": None,
     }
     folder = file.parent
@@ -214,9 +223,16 @@ def code_facts(file: Path = HERE) -> dict[str, Any]:
         "dirty": bool(patch or new),
         "patch": patch.decode(errors="replace") if patch and kept else None,
         "patch_sha256": hashlib.sha256(patch).hexdigest() if patch else None,
-        "untracked": new[:100],
+        "untracked": {name: _small_file_sha256(root / name) for name in new[:100]},
         "reason": None if kept else f"the patch is {len(patch)} bytes long: only its hash is kept",
     }
+
+
+def _small_file_sha256(file: Path) -> str | None:
+    try:
+        return file_sha256(file) if file.stat().st_size <= HASHED_BYTES else None
+    except OSError:
+        return None
 
 
 @functools.cache

@@ -141,6 +141,7 @@ def resume_run(
     analyse: Analyse | None = None,
     retry_failed: bool = False,
     across_contexts: bool = False,
+    argv: Sequence[str] | None = None,
 ) -> RunResult:
     """Run exactly the trials of a run that have no record, on its device with its threads.
 
@@ -150,7 +151,9 @@ def resume_run(
         progress: Told of every warm-up, trial and record.
         analyse: Makes the summary; :func:`harness.analyse.analyse` if None.
         retry_failed: Run failed trials again; the new record replaces the old one, which stays in the file.
-        across_contexts: Go on although the context (machine, versions, weights) is another than the run began in.
+        across_contexts: Go on although the context (machine, versions, weights) is another than the run began in;
+            what differs is written down and shown with the run.
+        argv: The command line, for the record of this session.
 
     Raises:
         DiptychError: Not a run, written by another process, damaged, or begun in another context.
@@ -165,13 +168,15 @@ def resume_run(
         with reproducible(where, manifest.threads):
             parts = Parts.build(manifest.suite, manifest.plan, where, manifest.threads, registry)
             context = parts.context(where, manifest.threads)
-            key = comparability_key(manifest.suite, manifest.plan, context)
-            if key != manifest.comparability_key and not across_contexts:
-                changed = "; ".join(differences(manifest.context, context)) or "the declaration of the suite"
+            changed = differences(manifest.context, context)
+            if changed and not across_contexts:
                 raise DiptychError(
-                    f"run {manifest.run_id} began in another context; its trials would not be comparable ({changed}). "
-                    "Start a new run, or go on all the same with --across-contexts."
+                    f"run {manifest.run_id} began in another context; its trials would not be comparable "
+                    f"({'; '.join(changed)}). Start a new run, or go on all the same with --across-contexts."
                 )
+            info = info_facts(argv)
+            code = {**info["code"], "patch": None}  # its hash is enough here
+            store.begin_session(started_at=now(), argv=info["argv"], code=code, context_differences=changed)
             return run_missing(store, parts, progress, analyse, retry_failed)
 
 
@@ -211,6 +216,7 @@ def run_missing(
     todo = missing_trials(plan, list(records.values()), retry_failed)
     tell = Teller(progress, len(plan.trials), todo)
     flight = InFlight(store.path)
+    flight.forget(records.keys() - {trial.index for trial in todo})
     warm: set[tuple[str, str]] = set()  # (arm, shape)
 
     def keep(trial: PlannedTrial, record: TrialRecord) -> None:
@@ -236,8 +242,10 @@ def run_missing(
             tell("trial", trial)
             others = [r for r in records.values() if r.block == trial.block and r.index != trial.index]
             keep(trial, run_trial(bench, trial, [r for r in others if r.status == "finished"]))
-    except KeyboardInterrupt:
-        flight.end()
+    except BaseException as error:
+        flight.end()  # whatever stops the run here left an exception, and so was no death of the process
+        if not isinstance(error, KeyboardInterrupt):
+            raise
         result = counted(store, store.records())
         result.interrupted = True
         result.message = (

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import math
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,6 @@ class Bench:
         repeats: Timed calls inside a trial.
         kept: Blocks whose videos are saved.
         load: Reads the machine's load; tests inject one.
-        first_calls: (arm, shape) → seconds of a warm-up's first call, until a record takes it.
     """
 
     store: RunStore
@@ -63,7 +63,6 @@ class Bench:
     repeats: int
     kept: frozenset[Any] = frozenset()
     load: Callable[[], LoadReading] = read_load
-    first_calls: dict[tuple[str, str], float] = field(default_factory=dict)
 
 
 def run_trial(bench: Bench, trial: PlannedTrial, halves: Iterable[TrialRecord]) -> TrialRecord:
@@ -86,6 +85,7 @@ def run_trial(bench: Bench, trial: PlannedTrial, halves: Iterable[TrialRecord]) 
         "arm": trial.arm,
         "seed": trial.seed,
         "started_at": started,
+        "session": bench.store.session,
     }
     info: dict[str, Any] = {"load_average": load_average()}
     flags: list[str] = []
@@ -97,22 +97,24 @@ def run_trial(bench: Bench, trial: PlannedTrial, halves: Iterable[TrialRecord]) 
             flags.append("load")
         flags += [str(flag) for flag in made.info.get("flags", [])]
         check_output(made)
-        check_hashes(made, trial, arm, halves, bench.arms)
-        return TrialRecord(
+        hashes = trial_hashes(made)
+        deterministic = bool(made.info.get("deterministic"))
+        check_hashes(hashes, trial, arm, halves, bench.arms, deterministic=deterministic)
+        record = TrialRecord(
             **common,
             status="finished",
             values=metric_values(made, case, bench.metrics),
             seconds=[float(s) for s in made.seconds],
-            first_call_seconds=first_call_seconds(bench, made, arm, case),
+            first_call_seconds=made.first_call_seconds,
             prefill_seconds=made.prefill_seconds,
             peak_memory_bytes=made.peak_memory_bytes,
             counts={name: int(n) for name, n in made.counts.items()},
-            hashes=dict(made.hashes),
+            hashes=hashes,
             features={} if case.speed_only else feature_rows(made, bench.extractors),
-            sample=save_sample(bench.store, made) if trial.block in bench.kept else None,
             flags=flags,
             info={**info, **{k: v for k, v in made.info.items() if k != "flags"}},
         )
+        return with_sample(bench.store, record, made) if trial.block in bench.kept else record
     except Exception as error:  # noqa: BLE001 - whatever an arm does wrong is this trial's failure, not the run's
         record = TrialRecord(**common, status="failed", error=describe_error(error), flags=flags, info=info)
         out_of_memory = is_out_of_memory(error)
@@ -121,10 +123,22 @@ def run_trial(bench: Bench, trial: PlannedTrial, halves: Iterable[TrialRecord]) 
     return record
 
 
-def first_call_seconds(bench: Bench, made: Made, arm: Arm, case: Case) -> float | None:
-    """Return the first call's duration: the maker's own, else the warm-up's, which the first trial after it reports."""
-    warm = bench.first_calls.pop((arm.name, shape_key(case)), None)
-    return warm if made.first_call_seconds is None else made.first_call_seconds
+def with_sample(store: RunStore, record: TrialRecord, made: Made) -> TrialRecord:
+    """Keep the videos of a finished trial; where they cannot be written the trial stays good, and is flagged."""
+    try:
+        return record.model_copy(update={"sample": save_sample(store, made)})
+    except (OSError, DiptychError) as error:
+        info = {**record.info, "sample_error": str(error)}
+        return record.model_copy(update={"flags": [*record.flags, "sample-not-kept"], "info": info})
+
+
+def trial_hashes(made: Made) -> dict[str, str]:
+    """Return the maker's hashes, and that of the true continuation, by which every arm of a block is judged."""
+    if made.reference is None:
+        return dict(made.hashes)
+    frames = np.ascontiguousarray(made.reference)
+    digest = hashlib.sha256(f"{frames.dtype} {frames.shape}".encode() + frames.tobytes()).hexdigest()
+    return {**made.hashes, "reference": digest}
 
 
 def crashed(trial: PlannedTrial, deaths: int) -> TrialRecord:
@@ -165,25 +179,38 @@ def check_output(made: Made) -> None:
 
 
 def check_hashes(
-    made: Made, trial: PlannedTrial, arm: Arm, halves: Iterable[TrialRecord], arms: Mapping[str, Arm]
+    hashes: Mapping[str, str],
+    trial: PlannedTrial,
+    arm: Arm,
+    halves: Iterable[TrialRecord],
+    arms: Mapping[str, Arm],
+    *,
+    deterministic: bool = False,
 ) -> None:
     """Prove that this half met what the other halves of its block met.
 
-    ``prompt`` must agree always; ``weights`` unless the arms name other weights (a parameter of ``WEIGHT_PARAMS``);
-    ``noise`` at equal seeds, unless one of both says ``info["deterministic"]`` (greedy: it consumes none).
+    ``prompt`` and ``reference`` must agree always; ``weights`` unless the arms name other weights (a parameter of
+    ``WEIGHT_PARAMS``); ``noise`` at equal seeds, unless one of both says ``info["deterministic"]`` (greedy: it consumes
+    none). What cannot be proved does not count as matched: all but the reference must be there.
 
     Raises:
-        RejectedError: A hash differs, or only one half has it.
+        RejectedError: A hash is missing, or differs.
     """
+    needed = ("prompt", "weights") if deterministic else ("prompt", "weights", "noise")
+    for name in needed:
+        if not hashes.get(name):
+            raise RejectedError(
+                "NoHash", f"the maker of arm {arm.name!r} gives no hash of its {name}, so no half can be matched to it"
+            )
     for half in halves:
         other = arms[half.arm]
-        names = ["prompt"]
+        names = ["prompt", "reference"]
         if all(arm.params.get(key) == other.params.get(key) for key in WEIGHT_PARAMS):
             names.append("weights")
-        if half.seed == trial.seed and not (made.info.get("deterministic") or half.info.get("deterministic")):
+        if half.seed == trial.seed and not (deterministic or half.info.get("deterministic")):
             names.append("noise")
         for name in names:
-            mine, theirs = made.hashes.get(name), half.hashes.get(name)
+            mine, theirs = hashes.get(name), half.hashes.get(name)
             if mine != theirs:
                 raise RejectedError(
                     "HashMismatch",
@@ -258,18 +285,15 @@ def shape_key(case: Case) -> str:
 
 
 def warm_up(bench: Bench, trial: PlannedTrial) -> None:
-    """Make one unmeasured video on the shapes of ``trial``, and remember how long the first call took.
+    """Make one unmeasured video on the shapes of ``trial``.
 
     A warm-up that fails says nothing: its trial fails in the same way and is recorded.
     """
     arm, case = bench.arms[trial.arm], bench.cases[trial.block.case]
-    made: Made | None = None
+    out_of_memory = False
     try:
-        made = bench.makers[arm.maker].make(arm, case, trial.seed, 1)
+        bench.makers[arm.maker].make(arm, case, trial.seed, 1)
     except Exception as error:  # noqa: BLE001 - the trial meets the same error and records it
         out_of_memory = is_out_of_memory(error)
-    if made is None:
-        if out_of_memory:
-            release_memory()
-    elif made.first_call_seconds is not None:
-        bench.first_calls.setdefault((arm.name, shape_key(case)), made.first_call_seconds)
+    if out_of_memory:  # outside the handler: the exception's frames hold what is to be released
+        release_memory()

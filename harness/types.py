@@ -231,6 +231,8 @@ class Metric:
         compute: From a :class:`Made` to the trial's value; None where it does not apply.
         minimum_n: Fewest blocks for a verdict.
         quality: True if it is a matter of quality (absent for random weights).
+        machine: True for times, rates, memory and energy: what two runs, or two processes, do not measure side by side.
+        packages: Distributions whose version can change its numbers; the context names them.
         feature_space: For set metrics, the registered extractor.
         distance: For set metrics, ``f(generated, reference) -> float`` on float64 feature rows.
         needs_full_rank: For set metrics, True if a verdict needs more clips than feature dimensions.
@@ -244,6 +246,8 @@ class Metric:
     compute: Callable[[Made], float | None]
     minimum_n: int = 6
     quality: bool = False
+    machine: bool = False
+    packages: tuple[str, ...] = ()
     feature_space: str | None = None
     distance: Callable[[Any, Any], float] | None = None
     needs_full_rank: bool = False
@@ -258,12 +262,13 @@ class Made:
         reference: True continuation, same shape, or None.
         prompt: Prompt frames, uint8 ``[prompt frames, height, width, 3]``, or None.
         seconds: Duration of each timed repeat of the generation, in seconds.
-        first_call_seconds: Duration of the very first call on these shapes (compile, capture), or None.
-        prefill_seconds: Median duration of the prompt's pass, or None.
+        first_call_seconds: Duration of this process's very first call on these shapes (compile, capture), or None; the
+            same in all of its trials.
+        prefill_seconds: Duration of one pass over the prompt alone, or None.
         peak_memory_bytes: Peak of the measured call, or None; by the process on CPU, by the allocator on CUDA.
         counts: Exact counts: ``frames``, ``tokens``, ``passes``.
         values: Metrics that only the maker can compute, by metric name (``token_accuracy``).
-        hashes: SHA-256 of ``prompt``, ``noise``, ``weights``, ``tokens``: equal across arms where they must be.
+        hashes: SHA-256 of ``prompt``, ``noise``, ``weights`` (needed: halves are matched by them) and ``tokens``.
         info: Anything else worth keeping (JSON).
         tokens: Generated tokens, int ``[frames, rows * columns]``, or None.
     """

@@ -13,14 +13,6 @@ from harness.store.run_store import RunStore
 from harness.types import Conclusion, Estimate, Finding, Metric
 from reports.figures import ArmStyle, Reach
 
-_RANK = {
-    "faster at comparable quality": 0,
-    "faster, quality inconclusive": 1,
-    "speed only": 1,
-    "faster but worse": 2,
-    "not faster": 3,
-}
-
 
 @dataclass(frozen=True)
 class Reading:
@@ -58,16 +50,8 @@ class Reading:
         return sorted(found, key=lambda c: order.index(c.arm) if c.arm in order else len(order))
 
     def best(self, group: str) -> Conclusion | None:
-        """The most favourable conclusion of ``group`` that is not the negative control's; the fastest of equals."""
-        control = self.manifest.suite.negative_control
-        found = [c for c in self.conclusions(group) if c.arm != control] or self.conclusions(group)
-
-        def rank(c: Conclusion) -> tuple[int, float]:
-            speed = self.finding(self.manifest.suite.primary_speed, group, c.arm)
-            reach = None if speed is None else speed_up(speed)
-            return _RANK.get(c.word, 9), -(reach.value if reach else 0.0)
-
-        return min(found, key=rank, default=None)
+        """The most useful conclusion of ``group``: the analysis puts it first, and the negative control's last."""
+        return next((c for c in self.analysis.conclusions if c.group == group), None)
 
     def expected(self, group: str) -> list[Expected]:
         """What each arm of ``group`` should gain, in the suite's order."""

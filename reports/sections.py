@@ -20,7 +20,6 @@ from reports.wording import (
     level_text,
     metric_title,
     plain,
-    spans,
     with_unit,
 )
 
@@ -231,12 +230,6 @@ def _notes(reading: Reading) -> Iterator[str]:
     missing = len(manifest.plan.trials) - len({r.index for r in reading.records})
     if missing > 0:
         yield f"{count(missing, 'planned trial')} not run yet: diptych resume {manifest.run_id}"
-    flags: dict[str, list[int]] = {}
-    for r in reading.records:
-        for flag in r.flags:
-            flags.setdefault(flag, []).append(r.index)
-    for flag in sorted(flags):
-        yield f"Flagged “{flag}”, kept: {count(len(flags[flag]), 'trial')} ({spans(flags[flag])})."
     for problem in reading.store.problems:
         yield f"Run folder: {problem}"
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.cli.builtin import load_builtin, reach
-from harness.cli.listing import sha256_of, weight_users, zoo_folder
+from harness.cli.listing import weight_users, zoo_folder
 from harness.errors import DiptychError
 from harness.registry import PLURALS
+from harness.store.files import file_sha256
 from harness.types import Data
 
 MINIMUM_PYTHON = (3, 11)
@@ -195,7 +196,7 @@ def _weights(_results: str | None) -> Iterator[Check]:
     for name, users in sorted(weight_users(fail=unreadable.append).items()):
         path = folder / name
         if path.is_file():
-            detail = f"{_size(path.stat().st_size)}, sha256 {sha256_of(path)[:16]}…"
+            detail = f"{_size(path.stat().st_size)}, sha256 {file_sha256(path)[:16]}…"
             yield Check(name=f"weights {name}", ok=True, detail=detail)
         else:
             detail = f"absent; used by {', '.join(users)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from pydantic import Field
 from harness.cli.builtin import load_builtin
 from harness.errors import unknown
 from harness.registry import PLURALS, REGISTRY, Registry
+from harness.store.files import file_sha256
 from harness.types import Data, Suite, Value
 
 ZOO_PACKAGE = "models.zoo"
@@ -106,7 +106,7 @@ def _assets(registry: Registry) -> list[Item]:
     for path in sorted(folder.glob("*.safetensors")):
         used_by = users.get(path.name, [])
         summary = f"weights of {', '.join(used_by)}" if used_by else "weights that no registered model names"
-        details: dict[str, Value] = {"sha256": sha256_of(path), "bytes": path.stat().st_size}
+        details: dict[str, Value] = {"sha256": file_sha256(path), "bytes": path.stat().st_size}
         items.append(Item(name=path.name, summary=summary, origin=str(path), details=details))
     return items
 
@@ -130,9 +130,3 @@ def weight_users(registry: Registry = REGISTRY, fail: Callable[[str], None] = la
             if name:
                 users.setdefault(name, []).append(entry.name)
     return users
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, as 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -90,6 +90,7 @@ def resume_run(
     retry_failed: bool = False,
     across_contexts: bool = False,
     progress: Callable[[ProgressEvent], None] | None = None,
+    argv: Sequence[str] | None = None,
 ) -> RunFacts:
     """Run exactly the trials of a run that have no record, on its device with its threads.
 
@@ -99,6 +100,7 @@ def resume_run(
         retry_failed: Also run failed trials again.
         across_contexts: Go on although machine, versions or weights are not those the run began with.
         progress: Told of every warm-up, trial and record.
+        argv: The command line, for the record of this session.
 
     Raises:
         DiptychError: No such run, one that another process writes, a damaged one, or one of another context.
@@ -113,6 +115,7 @@ def resume_run(
         progress=progress,
         retry_failed=retry_failed,
         across_contexts=across_contexts,
+        argv=argv,
     )
     return _found(result)
 

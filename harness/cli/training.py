@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.cli.builtin import load_builtin, reach
-from harness.cli.listing import sha256_of
 from harness.device import parse_device
 from harness.errors import UsageError, unknown
+from harness.store.files import file_sha256
 from harness.types import Data
 
 
@@ -75,7 +75,7 @@ def _train(task: str, out: Path, preset: str, seed: int, settings: Mapping[str, 
     train: Any = reach(f"models.training.{module}:train_{module}")
     validation = train(out, preset_name=preset, seed=seed, **settings)
     weights = out / f"{module}.safetensors"
-    return TrainFacts(task=task, path=weights.resolve(), sha256=sha256_of(weights), validation=validation)
+    return TrainFacts(task=task, path=weights.resolve(), sha256=file_sha256(weights), validation=validation)
 
 
 def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from harness.cli.builtin import load_builtin, reach
 from harness.cli.facts import PlanFacts, ReportFacts, RunFacts, TrialCounts, complete_pairs
 from harness.errors import DiptychError
 from harness.store.records import Manifest, TrialRecord
-from harness.types import Finding, Metric, Suite
+from harness.types import Metric, Suite
 
 if TYPE_CHECKING:
     from harness.analyse import Analysis, Comparison
@@ -77,9 +77,11 @@ def plan_suite(
     Raises:
         UsageError: Unknown suite, scale or arm, or a negative seed.
     """
+    from harness.declaration import check_suite
     from harness.plan import make_plan
 
     declared = get_suite(suite)
+    check_suite(declared, load_metrics())
     done = 0
     if resume is None:
         plan = make_plan(declared, scale, seed, arms)
@@ -234,13 +236,14 @@ def compare_runs(
 REGRESSED, INCONCLUSIVE = 3, 4
 
 
-def gate_code(findings: Sequence[Finding]) -> int:
-    """Return the exit code of a gate: 3 if a primary finding regressed, 4 if one is inconclusive or there is none.
+def gate_code(comparison: Comparison) -> int:
+    """Return the exit code of a gate: 3 if a primary finding regressed, 4 if nothing may be concluded, else 0.
 
-    Args:
-        findings: All findings; exploratory ones never gate.
+    Nothing may be concluded if a primary finding is inconclusive, if there is none, or if the candidate lacks what the
+    reference finished: an arm that crashed is not an arm that did well. Exploratory findings never gate.
     """
-    verdicts = [finding.verdict for finding in findings if finding.primary]
+    verdicts = [finding.verdict for finding in comparison.findings if finding.primary]
     if "regressed" in verdicts:
         return REGRESSED
-    return INCONCLUSIVE if "inconclusive" in verdicts or not verdicts else 0
+    lacking = any(item.blocks_gate for item in comparison.unmatched)
+    return INCONCLUSIVE if lacking or "inconclusive" in verdicts or not verdicts else 0

@@ -18,6 +18,7 @@ register("metric", "peak_memory_bytes")(
         unit="bytes",
         direction="lower",
         scale="ratio",
+        machine=True,
         compute=peak_memory_bytes,
     )
 )

@@ -68,5 +68,6 @@ register("metric", "psnr")(
         scale="difference",
         compute=compute,
         quality=True,
+        packages=("scikit-image",),
     )
 )

@@ -54,5 +54,6 @@ register("metric", "ssim")(
         scale="difference",
         compute=compute,
         quality=True,
+        packages=("scikit-image",),
     )
 )

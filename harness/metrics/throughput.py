@@ -51,6 +51,7 @@ register("metric", "frames_per_second")(
         unit="frames/s",
         direction="higher",
         scale="ratio",
+        machine=True,
         compute=frames_per_second,
     )
 )
@@ -61,6 +62,7 @@ register("metric", "tokens_per_second")(
         unit="tokens/s",
         direction="higher",
         scale="ratio",
+        machine=True,
         compute=tokens_per_second,
     )
 )
@@ -71,6 +73,7 @@ register("metric", "frame_latency_seconds")(
         unit="s",
         direction="lower",
         scale="ratio",
+        machine=True,
         compute=frame_latency_seconds,
     )
 )

@@ -6,7 +6,7 @@ listed as unmatched with both values, and never gate.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,16 +18,8 @@ from harness.stats.pairing import Block, tabulate
 from harness.store.records import Manifest, TrialRecord
 from harness.types import Finding, Metric
 
-MACHINE_UNITS = ("s", "bytes", "B", "J", "W")
-"""Units whose numbers depend on the machine's state: alone, or in a fraction such as ``frames/s``."""
-
 Run = tuple[Manifest, Sequence[TrialRecord]]
 Table = dict[Block, dict[str, TrialRecord]]
-
-
-def depends_on_machine(metric: Metric) -> bool:
-    """True for times, rates, memory and energy, by unit; False for quality and exact counts."""
-    return any(part in MACHINE_UNITS for part in metric.unit.split("/"))
 
 
 def flatten(facts: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -51,6 +43,34 @@ def context_differences(reference: Mapping[str, Any], candidate: Mapping[str, An
         for key in sorted(one.keys() | two.keys())
         if one.get(key, missing) != two.get(key, missing)
     ]
+
+
+def declared_differences(
+    old: Manifest, new: Manifest, arms: Sequence[str], names: Collection[str]
+) -> list[ContextDifference]:
+    """Return where two runs declare the same arm, or the same case, differently."""
+
+    def declared(manifest: Manifest) -> dict[str, Any]:
+        scales = manifest.suite.scales.values()
+        cases = {case.name: case for scale in scales for case in scale.cases if case.name in names}
+        return {
+            "arms": {arm: manifest.suite.arm(arm).model_dump(mode="json", exclude={"summary"}) for arm in arms},
+            "cases": {name: case.model_dump(mode="json") for name, case in cases.items()},
+        }
+
+    return context_differences(declared(old), declared(new))
+
+
+def _relevant(manifest: Manifest, merged: Table) -> dict[str, Any]:
+    """Return the context without facts about models that no common block used: another scale may have loaded more."""
+    models = {case.name: case.model for scale in manifest.suite.scales.values() for case in scale.cases}
+    idle = set(models.values()) - {models[block[1]] for block in merged if block[1] in models}
+
+    def kept(facts: Mapping[str, Any]) -> dict[str, Any]:
+        items = [(key, value) for key, value in facts.items() if key not in idle]
+        return {key: kept(value) if isinstance(value, Mapping) else value for key, value in items}
+
+    return kept(manifest.context)
 
 
 def compare_runs(
@@ -98,7 +118,7 @@ def compare_runs(
             f"runs {old.run_id} and {new.run_id} have no finished block of any arm in common: nothing can be compared."
         )
     chosen = {name: metrics[name] for name in names}
-    matched = {name: metric for name, metric in chosen.items() if not depends_on_machine(metric)}
+    matched = {name: metric for name, metric in chosen.items() if not metric.machine}
     cases = {case.name: case for run in (old, new) for s in run.suite.scales.values() for case in s.cases}
     findings: list[Finding] = []
     notes: list[str] = []
@@ -141,7 +161,10 @@ def compare_runs(
         candidate=new.run_id,
         findings=findings,
         unmatched=unmatched,
-        context_differences=context_differences(old.context, new.context),
+        context_differences=[
+            *declared_differences(old, new, arms, {block[1] for block in merged}),
+            *context_differences(*(_relevant(run, merged) for run in (old, new))),
+        ],
         notes=notes,
     )
 
@@ -159,7 +182,11 @@ def _merge(
     present = [{arm for halves in table.values() for arm in halves} for table in tables]
     unmatched = [
         Unmatched(
-            metric=None, group=None, arm=arm, reason=f"no finished trial of this arm in run {runs[arm in present[0]]}"
+            metric=None,
+            group=None,
+            arm=arm,
+            reason=f"no finished trial of this arm in run {runs[arm in present[0]]}",
+            blocks_gate=arm in present[0],
         )
         for arm in order
         if (arm in present[0]) != (arm in present[1])
@@ -170,22 +197,42 @@ def _merge(
         for arm in arms:
             halves = old.get(block, {}).get(arm), new.get(block, {}).get(arm)
             first, second = halves
+            if first is None and second is None:
+                continue
             if first is not None and second is not None:
-                merged.setdefault(block, {}).update({arm: second, _reference_name(arm): first})
-            elif first is not None or second is not None:
-                where = runs[first is not None]
-                what = f"case {block[1]}, repetition {block[2]}"
-                unmatched.append(
-                    Unmatched(metric=None, group=block[0], arm=arm, reason=f"{what}: no finished trial in run {where}")
+                why = _mismatch(first, second)
+                if why is None:
+                    merged.setdefault(block, {}).update({arm: second, _reference_name(arm): first})
+                    continue
+            else:
+                why = f"no finished trial in run {runs[first is not None]}"
+            unmatched.append(
+                Unmatched(
+                    metric=None,
+                    group=block[0],
+                    arm=arm,
+                    reason=f"case {block[1]}, repetition {block[2]}: {why}",
+                    blocks_gate=first is not None,
                 )
+            )
     return merged, arms, unmatched
+
+
+def _mismatch(first: TrialRecord, second: TrialRecord) -> str | None:
+    """Say why two trials of one block are no pair, or None: they must start from one prompt, and judge by one truth.
+
+    At equal seeds their noise must agree too.
+    """
+    names = ["prompt", "reference", *(["noise"] if first.seed == second.seed else [])]
+    differing = [name for name in names if first.hashes.get(name) != second.hashes.get(name)]
+    return f"the two runs' {' and '.join(differing)} differ" if differing else None
 
 
 def _machine_values(blocks: Table, group: str, arms: Sequence[str], metrics: Mapping[str, Metric]) -> list[Unmatched]:
     """List times and memory of both runs, arm by arm."""
     result = []
     for metric in metrics.values():
-        if not depends_on_machine(metric):
+        if not metric.machine:
             continue
         for arm in arms:
             sides = []

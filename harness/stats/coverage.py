@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.stats.family import critical_value
+from harness.stats.family import joint_confidence
 from harness.stats.paired import t_quantile
 
 Shape = Literal["normal", "clustered", "log-ratio", "log-normal"]
@@ -90,9 +90,8 @@ def measure(
     if members == 1:
         limits = np.full(experiments, t_quantile(level, clusters - 1))
     else:
-        limits = np.array(
-            [critical_value(table, level=level, generator=generator, resamples=resamples) for table in values]
-        )
+        needed = [joint_confidence(table, level=level, generator=generator, resamples=resamples) for table in values]
+        limits = np.array([t_quantile(confidence, clusters - 1) for confidence in needed])
     covered = float(np.mean(worst <= limits))
     return Coverage(
         shape, clusters, members, experiments, covered, float(np.sqrt(covered * (1 - covered) / experiments))

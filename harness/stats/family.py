@@ -1,17 +1,17 @@
 """Simultaneous intervals for a declared family: all of them cover at once with the stated probability.
 
-The family of a group of cases is {primary speed, primary quality} × the arms other than the baseline. Its common
-half-width, in standard errors, is a max-t quantile:
+The family of a group of cases is {primary speed, primary quality} × the arms other than the baseline. The confidence
+that each member's own Student interval needs is a max-t quantile:
 
 1. the case effects of all members, on the cases that all members share, are centred and multiplied, case by case, by
    one standard normal weight per resample (a multiplier bootstrap: the dependence between members is kept, because a
    case has one weight for all of them), and studentised again;
 2. each member's resampled |t| is mapped, by rank, to the Student distribution that a single studentised mean follows
    (at 8 cases the raw multiplier statistic has too light a tail), and the largest member is taken per resample;
-3. the quantile of those maxima at the asked level is the critical value.
+3. the quantile of those maxima at the asked level is that confidence.
 
-It therefore lies between Student's quantile (one member, or perfectly dependent members) and Bonferroni's (to which
-it is clipped). Members that do not vary have degenerate intervals and do not widen the others'.
+It lies between the level itself (one member, or perfectly dependent members) and Bonferroni's (to which it is
+clipped). Members that do not vary have degenerate intervals and do not widen the others'.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ class Member:
     direction: Direction
 
 
-def critical_value(
+def joint_confidence(
     table: NDArray[np.float64], *, level: float, generator: np.random.Generator, resamples: int = RESAMPLES
 ) -> float:
-    """Return the max-t half-width in standard errors.
+    """Return the confidence that each member's own interval needs, so that all of them cover together.
 
     Args:
         table: Case effects, float64 ``[cases, members]``, at least 2 cases; columns without variance are ignored.
@@ -68,14 +68,14 @@ def critical_value(
         resamples: Number of resamples.
 
     Returns:
-        A value in [Student's quantile, Bonferroni's quantile] with (cases - 1) degrees of freedom.
+        A confidence between ``level`` and Bonferroni's ``1 - (1 - level) / members``.
     """
     cases = table.shape[0]
     centred = table - table.mean(axis=0)
     centred = centred[:, [not identical(column) for column in table.T]]
     members = centred.shape[1]
     if members <= 1:
-        return t_quantile(level, cases - 1)
+        return level
     centred = centred / centred.std(axis=0)
     weights = generator.standard_normal((resamples, cases))
     means = weights @ centred / cases
@@ -83,8 +83,8 @@ def critical_value(
     statistics = np.abs(means) / np.sqrt(spread)
     ranks = np.empty_like(statistics)
     np.put_along_axis(ranks, np.argsort(statistics, axis=0), np.arange(1.0, resamples + 1)[:, None], axis=0)
-    confidence = float(np.quantile(ranks.max(axis=1) / (resamples + 1), level))
-    return t_quantile(min(max(confidence, level), 1 - (1 - level) / members), cases - 1)
+    found = float(np.quantile(ranks.max(axis=1) / (resamples + 1), level))
+    return float(np.clip(found, level, 1 - (1 - level) / members))
 
 
 def simultaneous(
@@ -97,10 +97,10 @@ def simultaneous(
 ) -> list[Estimate]:
     """Estimate every member with intervals that cover jointly.
 
-    A member with missing pairs keeps its own cases for its mean and standard error; the critical value comes from the
-    cases that all usable members share, whose degrees of freedom are fewer, which errs on the wide side. With fewer
-    than 6 shared cases Bonferroni's quantile is used instead. Members without usable values are left out of the
-    family and come back with their reason.
+    The dependence between members, and so the confidence that each needs, comes from the cases that all of them share;
+    mean, standard error and degrees of freedom are each member's own, so that one arm with few pairs does not widen
+    the others. With fewer than 6 shared cases Bonferroni's confidence is used instead. Members without usable values
+    are left out of the family and come back with their reason.
 
     Args:
         members: The family.
@@ -121,10 +121,10 @@ def simultaneous(
     shared = sorted(set.intersection(*(set(column) for column in columns))) if columns else []
     size = len(columns)
     resampled = size > 1 and len(shared) >= MINIMUM_CLUSTERS
-    critical: float | None = None
+    confidence = 1 - (1 - level) / max(size, 1)
     if resampled:
         table = np.array([[column[name] for column in columns] for name in shared])
-        critical = critical_value(table, level=level, generator=generator, resamples=resamples)
+        confidence = joint_confidence(table, level=level, generator=generator, resamples=resamples)
         note = f"max-t family of {size}"
     elif size > 1:
         note = f"Bonferroni family of {size} (fewer than {MINIMUM_CLUSTERS} shared cases)"
@@ -132,9 +132,7 @@ def simultaneous(
         note = f"family of {size}"
     result = []
     for member in members:
-        half_width = critical
-        if size > 1 and not resampled:
-            half_width = t_quantile(1 - (1 - level) / size, max(len(set(member.pairs.clusters)) - 1, 1))
+        half_width = t_quantile(confidence, max(len(set(member.pairs.clusters)) - 1, 1))
         result.append(
             estimate_from_pairs(
                 member.pairs,

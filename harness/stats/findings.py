@@ -159,10 +159,16 @@ class GroupAnalysis:
         return result
 
     def _pairs(self, metric: Metric, arm: str) -> Pairs:
-        pairs, missing = pair_values(self.table, self.group, metric.name, arm, self.baseline_of(arm))
-        if missing and len(pairs.clusters):
+        pairs, left_out = pair_values(self.table, self.group, metric, arm, self.baseline_of(arm))
+        if left_out.missing and len(pairs.clusters):
             self.notes.append(
-                f"{self.group}: {missing} complete blocks of {arm} have no value of {metric.name} and are left out"
+                f"{self.group}: {left_out.missing} complete blocks of {arm} have no value of {metric.name} "
+                "and are left out"
+            )
+        if left_out.split:
+            self.notes.append(
+                f"{self.group}: {left_out.split} pairs of {arm} were split by an interruption: their halves were "
+                "measured by different processes, and are left out of times and memory"
             )
         return pairs
 

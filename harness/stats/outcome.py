@@ -61,7 +61,7 @@ class Analysis(Data):
 
 
 class Unmatched(Data):
-    """Something of two runs that was not compared, because it was not measured side by side; never gates.
+    """Something of two runs that was not compared, because it was not measured side by side; has no verdict.
 
     Attributes:
         metric: Metric name, or None for an arm or a block that only one run has.
@@ -71,6 +71,8 @@ class Unmatched(Data):
         candidate_value: The same in the candidate run.
         unit: Unit of both.
         reason: Why it is unmatched.
+        blocks_gate: True if a gate must not be green over it: the reference finished it and the candidate did not, or
+            the two were made from different prompts.
     """
 
     metric: str | None
@@ -80,6 +82,7 @@ class Unmatched(Data):
     candidate_value: float | None = None
     unit: str = ""
     reason: str
+    blocks_gate: bool = False
 
 
 class ContextDifference(Data):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.stats.paired import Pairs, make_pairs
 from harness.store.records import TrialRecord
+from harness.types import Metric
 
 Block = tuple[str, str, int]
 Table = Mapping[Block, Mapping[str, TrialRecord]]
@@ -51,32 +54,78 @@ def count_unpaired(table: Table, baseline: str) -> int:
     )
 
 
-def pair_values(table: Table, group: str, metric: str, arm: str, baseline: str) -> tuple[Pairs, int]:
-    """Pair the values of ``metric`` of two arms over the blocks of ``group``.
+@dataclass(frozen=True)
+class Lost:
+    """Pairs of an arm that failed trials have cost.
 
-    Returns:
-        The pairs, and the number of complete blocks left out because the metric is None in either half.
+    Attributes:
+        pairs: Blocks that both arms tried and at least one of them failed.
+        of: Blocks that both arms tried.
+        reasons: Type of error → number of failed trials, the commonest first.
     """
+
+    pairs: int
+    of: int
+    reasons: dict[str, int]
+
+    @property
+    def share(self) -> float:
+        """Fraction of the tried pairs that was lost."""
+        return self.pairs / self.of if self.of else 0.0
+
+
+def lost_pairs(trials: Iterable[TrialRecord], group: str, arm: str, baseline: str) -> Lost:
+    """Count what failed trials have cost a comparison: what is left are the survivors, which may be the easy cases.
+
+    Args:
+        trials: One record per block and arm (:func:`latest`).
+        group: Stratum of cases.
+        arm: The arm judged.
+        baseline: What it is judged against.
+    """
+    halves: dict[Block, dict[str, TrialRecord]] = {}
+    for record in trials:
+        if record.block.group == group and record.arm in (arm, baseline):
+            halves.setdefault(block_of(record), {})[record.arm] = record
+    tried = [list(pair.values()) for pair in halves.values() if len(pair) == 2]
+    reasons = Counter(r.error.type if r.error else "unknown" for pair in tried for r in pair if r.status == "failed")
+    lost = sum(any(record.status == "failed" for record in pair) for pair in tried)
+    return Lost(lost, len(tried), dict(reasons.most_common()))
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Complete blocks that a metric could not use.
+
+    Attributes:
+        missing: The metric is None in either half.
+        split: The halves were measured by different processes, and the metric is one of the machine's.
+    """
+
+    missing: int
+    split: int
+
+
+def pair_values(table: Table, group: str, metric: Metric, arm: str, baseline: str) -> tuple[Pairs, LeftOut]:
+    """Pair the values of ``metric`` of two arms over the blocks of ``group``; and count what was left out."""
     new: list[float] = []
     old: list[float] = []
     cases: list[str] = []
-    missing = 0
+    missing = split = 0
     for (name, case, _), arms in table.items():
         if name != group or arm not in arms or baseline not in arms:
             continue
-        candidate, reference = arms[arm].values.get(metric), arms[baseline].values.get(metric)
+        candidate, reference = arms[arm].values.get(metric.name), arms[baseline].values.get(metric.name)
         if candidate is None or reference is None:
             missing += 1
+            continue
+        if metric.machine and arms[arm].session != arms[baseline].session:
+            split += 1
             continue
         new.append(candidate)
         old.append(reference)
         cases.append(case)
-    return make_pairs(new, old, cases), missing
-
-
-def complete_blocks(table: Table, group: str, arm: str, baseline: str) -> list[Block]:
-    """Return the blocks of ``group`` that both arms finished, sorted."""
-    return sorted(block for block, arms in table.items() if block[0] == group and arm in arms and baseline in arms)
+    return make_pairs(new, old, cases), LeftOut(missing, split)
 
 
 def feature_blocks(table: Table, group: str, space: str, arms: Iterable[str]) -> tuple[Block, ...]:

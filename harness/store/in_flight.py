@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 FILE = ".in-flight.json"
@@ -32,6 +33,12 @@ class InFlight:
     def deadly(self, index: int) -> bool:
         """Tell whether trial ``index`` has killed its process too often."""
         return self.deaths.get(index, 0) >= DEATHS
+
+    def forget(self, done: Iterable[int]) -> None:
+        """Drop trials that have their record: a process may die after the record and before :meth:`end`."""
+        for index in done:
+            self.deaths.pop(index, None)
+        self.end()
 
     def begin(self, index: int) -> None:
         """Say that trial ``index`` is being run or warmed up for: if the process dies now, it counts."""

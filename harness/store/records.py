@@ -131,13 +131,14 @@ class TrialRecord(Data):
         seed: Its seed.
         status: ``"finished"`` or ``"failed"``.
         started_at: ISO 8601, UTC.
+        session: Which process made it: 0 began the run, each resume counts one more (``sessions.jsonl``).
         values: Metric name → value; None where the metric does not apply to this trial.
         seconds: Duration of each timed repeat, in seconds.
-        first_call_seconds: Duration of the first call on these shapes, or None.
-        prefill_seconds: Median duration of the prompt's pass, or None.
+        first_call_seconds: Duration of the session's first call on these shapes, or None; the same in all its trials.
+        prefill_seconds: Duration of one pass over the prompt alone, or None.
         peak_memory_bytes: Peak of the measured call, or None.
         counts: ``frames``, ``tokens``, ``passes``.
-        hashes: SHA-256 of ``prompt``, ``noise``, ``weights``, ``tokens``.
+        hashes: SHA-256 of ``prompt``, ``noise``, ``weights``, ``tokens``, and ``reference``, the true continuation.
         features: Extractor name → feature rows.
         sample: Kept videos, or None.
         error: Why it failed; None for finished trials.
@@ -152,6 +153,7 @@ class TrialRecord(Data):
     seed: int
     status: Status
     started_at: str
+    session: int = Field(default=0, ge=0)
     values: dict[str, float | None] = Field(default_factory=dict)
     seconds: list[float] = Field(default_factory=list)
     first_call_seconds: float | None = None

@@ -24,6 +24,7 @@ from harness.store import video
 from harness.store.files import sync_folder, usable_folder, write_atomically
 from harness.store.lock import WriterLock
 from harness.store.records import SCHEMA_VERSION, Manifest, TrialRecord
+from harness.store.sessions import add_session, read_sessions, session_problems
 
 MANIFEST, TRIALS, TORN, LOCK, SUMMARY, SAMPLES = (
     "manifest.json",
@@ -57,12 +58,14 @@ class RunStore:
         path: The run's folder.
         manifest: What was asked.
         problems: What :meth:`records` and :meth:`lock` found amiss and went on without, one sentence each.
+        session: Number of this process among those that wrote the run; 0 began it.
     """
 
     def __init__(self, path: Path, manifest: Manifest) -> None:
         self.path = path
         self.manifest = manifest
         self.problems: list[str] = []
+        self.session = 0
         self._lock = WriterLock(path / LOCK)
         self._trials: int | None = None
         self._closers: list[weakref.finalize[Any, Any]] = []
@@ -180,6 +183,18 @@ class RunStore:
                 f"diptych resume {self.manifest.run_id}"
             ) from error
 
+    def begin_session(self, **facts: Any) -> None:
+        """Write down that this process goes on with the run; its facts are those of :class:`~.sessions.Session`.
+
+        Raises:
+            DiptychError: The folder is not writable, or another process writes this run.
+        """
+        self.lock()
+        try:
+            self.session = add_session(self.path, **facts).session
+        except OSError as error:
+            raise DiptychError(f"{self.path} cannot be written: {error.strerror}.") from error
+
     def _set_torn_aside(self) -> None:
         assert self._trials is not None
         data = (self.path / TRIALS).read_bytes()
@@ -191,7 +206,6 @@ class RunStore:
         os.fsync(torn)
         os.ftruncate(self._trials, good)
         os.fsync(self._trials)
-        self._report(f"the last line of {TRIALS} was torn ({len(data) - good} bytes) and is set aside in {TORN}")
 
     def _report(self, problem: str) -> None:
         if problem not in self.problems:
@@ -211,6 +225,11 @@ class RunStore:
             self._set_torn_aside()
         data = file.read_bytes() if file.exists() else b""
         good = sound_length(data)
+        torn = self.path / TORN
+        if torn.exists():  # also where the process that set it aside was killed before it could say so
+            self._report(f"a torn last line of {TRIALS} was set aside in {TORN} ({torn.stat().st_size} bytes)")
+        for problem in session_problems(self.manifest.info.get("code") or {}, read_sessions(self.path)):
+            self._report(problem)
         if good < len(data):
             self._report(f"the last line of {TRIALS} is torn ({len(data) - good} bytes) and left out")
         found: dict[int, TrialRecord] = {}
@@ -243,14 +262,6 @@ class RunStore:
         """Write ``summary.json`` atomically; it can be derived from the records at any time."""
         text = json.dumps(summary, indent=1, ensure_ascii=False)
         write_atomically(self.path / SUMMARY, (text + "\n").encode())
-
-    def read_summary(self) -> dict[str, Any] | None:
-        """Return the contents of ``summary.json``, or None if it is absent or damaged (then derive it anew)."""
-        try:
-            found = json.loads((self.path / SUMMARY).read_bytes())
-        except (FileNotFoundError, ValueError):
-            return None
-        return found if isinstance(found, dict) else None
 
 
 def sound_length(data: bytes) -> int:

@@ -114,11 +114,18 @@ class DecodingMaker:
         self.load(case.model)  # missing or wrong weights are found here, and their hashes belong to the context
 
     def context(self) -> dict[str, Any]:
-        """Precision, batch size and the weights that were used."""
+        """Precision, batch size, the weights that are used, and what made the clips."""
         weights = {name: loaded.weights_sha256 for name, loaded in sorted(self._models.items())}
         files = sorted({loaded.card.tokenizer for loaded in self._models.values()})
         tokenizers = {name: weights_sha256(name) for name in files}
-        return {"precision": "float32", "batch": 1, "weights_sha256": weights, "tokenizers_sha256": tokenizers}
+        worlds = {name: self._world(name).versions() for name in sorted({m.card.world for m in self._models.values()})}
+        return {
+            "precision": "float32",
+            "batch": 1,
+            "weights_sha256": weights,
+            "tokenizers_sha256": tokenizers,
+            "worlds": worlds,
+        }
 
     def load(self, name: str) -> Loaded:
         """Load a registered model once."""
@@ -172,6 +179,7 @@ class DecodingMaker:
                 "cache_bytes": engine.cache_bytes,
                 "bound_seconds": self._bound(loaded, tables),
                 "peak_memory_method": peak.method,
+                "flags": list(watch.flags),
             },
             tokens=tokens.numpy(),
         )
@@ -186,16 +194,19 @@ class DecodingMaker:
             self._engines[key] = Ready(Engine(loaded.transformer, tables, sampler))
         return self._engines[key]
 
+    def _world(self, name: str) -> World:
+        if name not in self._worlds:
+            self._worlds[name] = REGISTRY.get("world", name)()
+        return self._worlds[name]
+
     def _clip(self, case: Case, world_name: str) -> Clip:
-        if world_name not in self._worlds:
-            self._worlds[world_name] = REGISTRY.get("world", world_name)()
         split: Split = _one_of(SPLITS, str(case.params.get("split", "test")), "split")
         index = _integer(case.params.get("index"), 0, "index")
         key = (world_name, split)
         if len(self._clips.get(key, [])) <= index:
             count = max(index + 1, _integer(case.params.get("of"), index + 1, "of"))
             # rendering is not timed: it may use every core
-            self._clips[key] = self._worlds[world_name].clips(
+            self._clips[key] = self._world(world_name).clips(
                 split, count, processes=available_cores(), progress=_teller(f"clips of {world_name}, {split}")
             )
         return self._clips[key][index]

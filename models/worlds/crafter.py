@@ -223,6 +223,10 @@ def _cut(recorded: list[tuple[Any, ...]], seed: int, start: int) -> Clip:
     )
 
 
+def _simulator_versions() -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in ("crafter", "opensimplex")}
+
+
 class CrafterWorld:
     """Clips of Crafter, made once and kept in the cache.
 
@@ -238,6 +242,14 @@ class CrafterWorld:
         self.spec = settings.spec
         self.cache = cache or ClipCache()
 
+    def versions(self) -> dict[str, str | int]:
+        """Versions of the world, the walker's policy and the simulator."""
+        return {
+            "version": self.spec.version,
+            "policy_version": self.settings.policy_version,
+            **_simulator_versions(),
+        }
+
     def iterate(
         self, split: Split, count: int, *, processes: int = 1, progress: Callable[[int, int], None] | None = None
     ) -> Iterator[Clip]:
@@ -246,12 +258,8 @@ class CrafterWorld:
             raise UsageError(f"unknown split {split!r}. Valid: {', '.join(SPLITS)}.")
         if count < 1:
             raise UsageError(f"the number of clips must be at least 1, not {count}.")
-        key = {
-            "settings": self.settings.model_dump(mode="json"),
-            "crafter": importlib.metadata.version("crafter"),
-            "opensimplex": importlib.metadata.version("opensimplex"),
-            "split": split,
-        }
+        # not versions(): the settings hold the world's own, and a changed key would make every kept clip anew
+        key = {"settings": self.settings.model_dump(mode="json"), **_simulator_versions(), "split": split}
         per_episode = self.settings.train_clips if split == "train" else 1
         return self.cache.clips(play, (self.settings, split), key, per_episode, count, processes, progress)
 

@@ -69,6 +69,9 @@ class World(Protocol):
 
     spec: WorldSpec
 
+    def versions(self) -> dict[str, str | int]:
+        """Versions of everything that decides the bytes of a clip: the world's own, and those of what it plays."""
+
     def clips(
         self, split: Split, count: int, *, processes: int = 1, progress: Callable[[int, int], None] | None = None
     ) -> list[Clip]:

@@ -52,8 +52,8 @@ class FakeMaker:
             raise KeyboardInterrupt
         if fault == "die" and repeats > 1:
             os.kill(os.getpid(), signal.SIGKILL)
-        rng = np.random.default_rng(seed)
-        noise = rng.integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
+        truth = np.random.default_rng(int(digest(case.name)[:8], 16)).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
+        noise = np.random.default_rng(seed).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
         video: Any = noise ^ np.uint8(len(arm.name))
         if fault == "nan video":
             video = np.full((3, 8, 8, 3), np.nan)
@@ -61,10 +61,10 @@ class FakeMaker:
             video = np.zeros((3, 8, 8, 3))
         return Made(
             video=video,
-            reference=noise,
-            prompt=noise[:1],
+            reference=noise if fault == "other truth" else truth,
+            prompt=truth[:1],
             seconds=[float("nan")] if fault == "nan seconds" else [0.25] * repeats,
-            first_call_seconds=9.0 if len(self.calls) <= 2 else None,
+            first_call_seconds=9.0,
             prefill_seconds=None,
             peak_memory_bytes=1000,
             counts={"frames": 3},
@@ -74,7 +74,9 @@ class FakeMaker:
                 "weights": digest(case.model, "other" if fault == "other weights" else arm.params.get("weights")),
                 "noise": digest(seed, fault == "other noise"),
                 **({"extra": arm.name}),
-            },
+            }
+            if fault != "no hashes"
+            else {},
             info={"deterministic": True} if fault == "greedy" else {},
         )
 
@@ -107,7 +109,7 @@ def a_registry(
     register("maker", "fake", registry=registry)(factory)
     register("extractor", "means", registry=registry)(extractor)
     for metric in (
-        Metric("rate", "r", "1/s", "higher", "ratio", rate),
+        Metric("rate", "r", "1/s", "higher", "ratio", rate, machine=True),
         Metric("closeness", "c", "levels", "lower", "difference", psnr_like, quality=True),
         Metric("noise", "n", "levels", "higher", "difference", noise_value, quality=True),
         Metric("frechet[means]", "f", "", "lower", "set", lambda made: None, quality=True, feature_space="means"),

@@ -11,13 +11,14 @@ import pytest
 from scipy import stats
 
 from harness.analyse import Analysis, Comparison, analyse, compare_runs
+from harness.cli.verbs import gate_code
 from harness.errors import DiptychError, UsageError
 from harness.stats.family import Member, simultaneous
 from harness.stats.frechet import frechet_distance
 from harness.stats.kvd import kernel_distance
 from harness.stats.paired import make_pairs
 from harness.stats.verdict import verdict
-from harness.store.records import BlockKey, FeatureRows, Manifest, Plan, TrialRecord
+from harness.store.records import BlockKey, FeatureRows, Manifest, Plan, TrialError, TrialRecord
 from harness.types import Arm, Case, Metric, Scale, Suite, Threshold
 
 
@@ -32,8 +33,8 @@ def metric(name, unit, direction, scale, **more):
 METRICS = {
     m.name: m
     for m in (
-        metric("fps", "frames/s", "higher", "ratio"),
-        metric("seconds", "s", "lower", "ratio"),
+        metric("fps", "frames/s", "higher", "ratio", machine=True),
+        metric("seconds", "s", "lower", "ratio", machine=True),
         metric("passes", "passes", "lower", "ratio"),
         metric("accuracy", "fraction", "higher", "difference", quality=True),
         metric("psnr", "dB", "higher", "difference", quality=True),
@@ -74,8 +75,10 @@ def make_suite(cases=32, groups=("g",), random_groups=(), arms=(BASE, FAST), **m
         "primary_speed": "fps",
         "primary_quality": "accuracy",
         "margin": 0.02,
-        "thresholds": (Threshold(metric="fps", tau=0.05), Threshold(metric="psnr", tau=0.5)),
     } | more
+    taus = {"fps": 0.05, "psnr": 0.5}
+    declared_thresholds = [Threshold(metric=name, tau=tau) for name, tau in taus.items() if name in facts["metrics"]]
+    facts.setdefault("thresholds", tuple(declared_thresholds))
     return Suite(
         name="toy",
         version=1,
@@ -698,3 +701,106 @@ def test_random_weights_have_no_quality_to_compare():
     found = finding(compare_runs(a, b, METRICS), "accuracy", group="r")
     assert found.estimate.value is None
     assert not found.primary
+
+
+# ---- what failed trials and interruptions leave behind ---------------------------------------------------------------
+
+
+def failed(trial):
+    return trial.model_copy(update={"status": "failed", "values": {}, "error": TrialError(type="NaN", message="x")})
+
+
+def test_an_arm_that_breaks_is_not_judged_by_its_survivors():
+    suite = make_suite()
+    records = make_records(suite, {BASE: (1, 0), FAST: (2, 0.0)}, noise=0.005)
+    whole = analyse(suite, records, METRICS)
+    assert whole.conclusions[0].word == "faster at comparable quality"
+    broken = [failed(r) if r.arm == FAST and r.block.case < "g/003" else r for r in records]
+    result = analyse(suite, broken, METRICS)
+    assert result.conclusions[0].word == "faster, quality inconclusive"
+    assert "3 of 32 pairs lost to failed trials" in result.conclusions[0].sentence
+    assert any("3 of 32 pairs of diagonal were lost to failed trials (NaN 3)" in note for note in result.notes)
+    few = analyse(suite, [failed(r) if r.arm == FAST and r.block.case < "g/001" else r for r in records], METRICS)
+    assert few.conclusions[0].word == "faster at comparable quality"
+    assert any("1 of 32 pairs" in note for note in few.notes)
+
+
+def test_an_arm_without_a_pair_is_not_concluded_upon():
+    suite = make_suite()
+    records = [failed(r) if r.arm == FAST else r for r in make_records(suite, {BASE: (1, 0), FAST: (2, 0)})]
+    result = analyse(suite, records, METRICS)
+    assert result.conclusions == []
+    assert result.conclusion == "No complete pair: nothing can be concluded."
+
+
+def test_halves_of_different_processes_share_quality_and_no_times():
+    suite = make_suite(metrics=("fps", "accuracy"))
+    records = make_records(suite, {BASE: (1, 0), FAST: (2, 0)})
+    split = [r.model_copy(update={"session": 1}) if r.index > 8 else r for r in records]
+    assert split[8].block == split[9].block
+    result = analyse(suite, split, METRICS)
+    assert finding(result, "fps").estimate.n == 31
+    assert finding(result, "accuracy").estimate.n == 32
+    assert any("1 pairs of diagonal were split" in note for note in result.notes)
+
+
+def test_flags_are_counted():
+    suite = make_suite()
+    records = make_records(suite, {BASE: (1, 0), FAST: (2, 0)})
+    flagged = [r.model_copy(update={"flags": ["load"]}) if r.index < 5 else r for r in records]
+    assert any(n.startswith("5 of 64 trials are flagged 'load'") for n in analyse(suite, flagged, METRICS).notes)
+
+
+def test_a_metric_that_does_not_see_the_control_says_nothing_while_others_do():
+    control = "control"
+    suite = make_suite(
+        metrics=("fps", "accuracy", "psnr"), arms=(BASE, FAST, control), negative_control=control
+    )
+    records = make_records(suite, {BASE: (1, 0), FAST: (2, 0.0), control: (9, -0.1)})
+    blind = [
+        r.model_copy(update={"values": r.values | {"psnr": 20.0}}) if r.arm == control else r for r in records
+    ]
+    result = analyse(suite, blind, METRICS)
+    assert finding(result, "accuracy").estimate.reason is None
+    assert finding(result, "psnr").estimate.reason.startswith("insensitive")
+    assert finding(result, "psnr").verdict == "inconclusive"
+
+
+# ---- comparing what is comparable ------------------------------------------------------------------------------------
+
+
+def test_another_prompt_is_no_pair_and_blocks_the_gate():
+    _, a, (m, new) = runs(0.0)
+    changed = [r.model_copy(update={"hashes": {"prompt": "x"}}) if r.block.case == "g/000" else r for r in new]
+    result = compare_runs(a, (m, changed), METRICS)
+    assert finding(result, "accuracy").estimate.n == 31
+    lone = [u for u in result.unmatched if u.metric is None]
+    assert len(lone) == 2
+    assert all(u.blocks_gate and "prompt differ" in u.reason for u in lone)
+    assert gate_code(result) == 4
+
+
+def test_what_the_candidate_lacks_blocks_the_gate_and_what_it_adds_does_not():
+    _, (m, old), (n, new) = runs(0.0)
+    assert gate_code(compare_runs((m, old), (n, new), METRICS)) == 0
+    assert gate_code(compare_runs((m, old), (n, new[2:]), METRICS)) == 4
+    assert gate_code(compare_runs((m, old[2:]), (n, new), METRICS)) == 0
+    assert gate_code(compare_runs((m, old), (n, [r for r in new if r.arm == BASE]), METRICS)) == 4
+
+
+def test_an_arm_that_is_declared_otherwise_is_a_difference_of_context():
+    _, a, (m, new) = runs(0.0)
+    arms = tuple(arm.model_copy(update={"params": {"k": 2}}) if arm.name == FAST else arm for arm in m.suite.arms)
+    other = m.model_copy(update={"suite": m.suite.model_copy(update={"arms": arms})})
+    (found,) = compare_runs(a, (other, new), METRICS).context_differences
+    assert (found.key, found.reference, found.candidate) == (f"arms.{FAST}.params.k", None, 2)
+
+
+def test_facts_about_models_of_other_groups_are_no_difference():
+    _, (m, old), (n, new) = runs(0.0)
+    scale = n.suite.scales["small"]
+    more = scale.model_copy(update={"cases": (*scale.cases, Case(name="big", group="big", model="huge"))})
+    bigger = n.suite.model_copy(update={"scales": {"small": more}})
+    other = n.model_copy(update={"suite": bigger, "context": {**n.context, "makers": {"m": {"huge": "sha"}}}})
+    plain = m.model_copy(update={"context": {**m.context, "makers": {"m": {}}}})
+    assert compare_runs((plain, old), (other, new), METRICS).context_differences == []

@@ -50,7 +50,7 @@ def test_a_clean_commit_a_patch_and_a_new_file(tmp_path: Path) -> None:
     file = a_repository(tmp_path)
     clean = code_facts(file)
     assert len(clean["commit"]) == 40
-    assert (clean["dirty"], clean["patch"], clean["untracked"], clean["reason"]) == (False, None, [], None)
+    assert (clean["dirty"], clean["patch"], clean["untracked"], clean["reason"]) == (False, None, {}, None)
     file.write_text("x = 2\n")
     changed = code_facts(file)
     assert changed["dirty"]
@@ -59,7 +59,7 @@ def test_a_clean_commit_a_patch_and_a_new_file(tmp_path: Path) -> None:
     assert changed["commit"] == clean["commit"]
     file.write_text("x = 1\n")
     (tmp_path / "new.py").write_text("")
-    assert code_facts(file)["untracked"] == ["new.py"]
+    assert code_facts(file)["untracked"] == {"new.py": hashlib.sha256(b"").hexdigest()}
     assert code_facts(file)["dirty"]
 
 

@@ -24,6 +24,7 @@ from harness.samples import kept_blocks
 from harness.store.in_flight import InFlight
 from harness.store.records import TrialRecord
 from harness.store.run_store import RunStore
+from harness.store.sessions import read_sessions
 from harness.types import Metric
 
 HERE = Path(__file__).resolve().parent
@@ -87,7 +88,7 @@ def test_a_run_records_every_trial_of_its_plan_once(tmp_path: Path) -> None:
     assert [(r.arm, r.block, r.seed) for r in records] == [(t.arm, t.block, t.seed) for t in store.manifest.plan.trials]
     assert result.path == tmp_path / "fake-suite" / result.run_id
     assert store.manifest.argv == ["diptych", "run"]
-    assert store.read_summary() == {
+    assert json.loads((store.path / "summary.json").read_text()) == {
         "run_id": result.run_id,
         "records": 18,
         "findings": [],
@@ -113,18 +114,6 @@ def test_trials_run_in_the_planned_order_after_the_warm_ups_of_their_shapes(tmp_
     assert len(warm) == 2 * 3 * 2, "warm-ups x arms x groups"
     assert [position for position, _, case in warm if case == "case0"] == list(range(6))
     assert [c[3] for c in calls[6:12]] == [3] * 6, "no warm-up between the arms of a block"
-
-
-def test_the_first_call_of_a_warm_up_is_reported_by_the_first_trial(tmp_path: Path) -> None:
-    result, _ = run(tmp_path)
-    records = RunStore.open(result.path).records()
-    assert [r.first_call_seconds for r in records].count(9.0) == 2
-    assert {r.index for r in records if r.first_call_seconds} <= {0, 1, 2}
-
-
-def test_without_warm_ups_the_makers_own_first_call_is_reported(tmp_path: Path) -> None:
-    result, _ = run(tmp_path, suite=fakes.a_suite(warmups=0))
-    assert [r.first_call_seconds for r in RunStore.open(result.path).records()][:3] == [9.0, 9.0, None]
 
 
 def test_the_same_seed_gives_the_same_quality_and_another_does_not(tmp_path: Path) -> None:
@@ -484,3 +473,83 @@ def test_a_record_is_read_back_as_it_was(tmp_path: Path) -> None:
     result, _ = run(tmp_path)
     for record in RunStore.open(result.path).records():
         assert TrialRecord.model_validate_json(record.model_dump_json()) == record
+
+
+# ---- what a reader must be told -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("fault", "kind"), [("other truth", "HashMismatch"), ("no hashes", "NoHash")])
+def test_what_cannot_be_matched_is_no_result(tmp_path: Path, fault: str, kind: str) -> None:
+    result, _ = run(tmp_path, {("fast", "case1"): fault})
+    assert kind in errors(result.path).values()
+
+
+def test_a_suite_that_could_not_be_judged_runs_nothing(tmp_path: Path) -> None:
+    registry, built = fakes.a_registry()
+    with pytest.raises(DiptychError, match="margin"):
+        run(tmp_path, suite=fakes.a_suite().model_copy(update={"margin": 0.0}), registry=registry)
+    assert built == []
+
+
+def test_a_video_that_cannot_be_kept_costs_no_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: RunStore, frames: object) -> str:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(RunStore, "save_video", full)
+    result, _ = run(tmp_path, keep_samples=1)
+    assert result.failed == 0
+    flagged = [r for r in RunStore.open(result.path).records() if "sample-not-kept" in r.flags]
+    assert len(flagged) == 6
+    assert "No space left" in flagged[0].info["sample_error"]
+
+
+def test_a_full_disk_is_no_death_of_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, _ = run(tmp_path)
+    cut(whole.path, 4)
+    append = RunStore.append
+
+    def full(self: RunStore, record: object) -> None:
+        raise DiptychError("the disk is full")
+
+    for _ in range(4):
+        monkeypatch.setattr(RunStore, "append", full)
+        with pytest.raises(DiptychError, match="disk is full"):
+            resume(whole.path)
+    monkeypatch.setattr(RunStore, "append", append)
+    result, _ = resume(whole.path)
+    assert (result.finished, result.failed) == (18, 0)
+
+
+def test_sessions_are_counted_and_other_code_or_context_is_said(tmp_path: Path) -> None:
+    whole, _ = run(tmp_path)
+    cut(whole.path, 5)
+    manifest = json.loads((whole.path / "manifest.json").read_text())
+    manifest["info"]["code"]["commit"] = "0" * 40
+    manifest["context"]["cpu"] = "another"
+    (whole.path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(DiptychError, match=r"another context.*cpu: another"):
+        resume(whole.path)
+    result, _ = resume(whole.path, across_contexts=True, argv=["diptych", "resume"])
+    records = RunStore.open(whole.path).records()
+    assert [r.session for r in records] == [0] * 5 + [1] * 13
+    assert any("began at 000000000000" in problem for problem in result.problems)
+    assert any("another context: cpu: another" in problem for problem in result.problems)
+    (session,) = read_sessions(whole.path)
+    assert session.argv == ["diptych", "resume"]
+    assert session.code["patch"] is None
+
+
+def test_a_torn_line_is_said_even_if_the_process_that_set_it_aside_was_killed(tmp_path: Path) -> None:
+    whole, _ = run(tmp_path)
+    cut(whole.path, 5, b'{"schema_version":1,"ind')
+    with RunStore.open(whole.path) as writer:
+        writer.lock()
+    assert any("set aside in trials.torn" in problem for problem in resume(whole.path)[0].problems)
+
+
+def test_a_note_of_a_finished_trial_in_flight_does_not_outlive_the_next_resume(tmp_path: Path) -> None:
+    whole, _ = run(tmp_path)
+    cut(whole.path, 17)
+    (whole.path / ".in-flight.json").write_text('{"3": 2}')  # killed between the record and the end of the flight
+    resume(whole.path)
+    assert not (whole.path / ".in-flight.json").exists()

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from harness.stats.coverage import measure
-from harness.stats.family import Member, critical_value, simultaneous
+from harness.stats.family import Member, joint_confidence, simultaneous
 from harness.stats.paired import make_pairs, paired_difference, t_quantile
 
 
@@ -38,22 +38,34 @@ def test_one_member_is_the_plain_interval():
 def test_perfectly_dependent_members_need_no_widening():
     column = np.random.default_rng(0).normal(size=(12, 1))
     table = np.hstack([column, -3 * column, 2 * column + 1])
-    found = critical_value(table, level=0.95, generator=np.random.default_rng(1), resamples=20000)
-    assert found == pytest.approx(stats.t.ppf(0.975, 11), rel=0.01)
+    found = joint_confidence(table, level=0.95, generator=np.random.default_rng(1), resamples=20000)
+    assert t_quantile(found, 11) == pytest.approx(stats.t.ppf(0.975, 11), rel=0.01)
 
 
 def test_independent_members_need_nearly_sidaks_quantile():
     table = np.random.default_rng(0).normal(size=(4000, 5))
-    found = critical_value(table, level=0.95, generator=np.random.default_rng(1), resamples=4000)
-    assert found == pytest.approx(stats.norm.ppf(0.5 + 0.5 * 0.95 ** (1 / 5)), rel=0.02)
+    found = joint_confidence(table, level=0.95, generator=np.random.default_rng(1), resamples=4000)
+    assert stats.norm.ppf(0.5 + 0.5 * found) == pytest.approx(stats.norm.ppf(0.5 + 0.5 * 0.95 ** (1 / 5)), rel=0.02)
 
 
 @pytest.mark.parametrize("cases", [6, 8, 20])
 @pytest.mark.parametrize("size", [2, 6, 10])
 def test_the_width_lies_between_student_and_bonferroni(cases, size):
     table = np.random.default_rng(cases).normal(size=(cases, size))
-    found = critical_value(table, level=0.95, generator=np.random.default_rng(1), resamples=999)
-    assert t_quantile(0.95, cases - 1) < found <= t_quantile(1 - 0.05 / size, cases - 1)
+    found = joint_confidence(table, level=0.95, generator=np.random.default_rng(1), resamples=999)
+    assert 0.95 < found <= 1 - 0.05 / size
+
+
+def test_an_arm_with_few_pairs_widens_no_other_arm():
+    effects = np.random.default_rng(3).normal(size=(64, 4))
+    names = [f"case-{i:03d}" for i in range(64)]
+    whole = members(effects, names)
+    flaky = [*whole[:3], Member(make_pairs(effects[:8, 3], np.zeros(8), names[:8]), "difference", "dB", "higher")]
+    widths = [
+        [e.high - e.low for e in simultaneous(family, generator=np.random.default_rng(0))] for family in (whole, flaky)
+    ]
+    for full, beside in zip(widths[0][:3], widths[1][:3], strict=True):
+        assert beside == pytest.approx(full, rel=0.05)
 
 
 def test_the_same_seed_gives_the_same_intervals_and_is_recorded():
@@ -105,8 +117,9 @@ def test_missing_cases_use_the_shared_ones_and_none_shared_fall_back_to_bonferro
     generator = np.random.default_rng(0)
     first, second = simultaneous([full, part(list(range(8)))], generator=generator)
     assert "max-t" in first.method
-    # the same column on shared cases is perfectly dependent: Student's quantile of the 8 shared cases
-    assert (first.high - first.value) / stats.sem(effects[:, 0]) == pytest.approx(t_quantile(0.95, 7), rel=0.02)
+    # the same column on shared cases is perfectly dependent: each member's own Student quantile is enough
+    assert (first.high - first.value) / stats.sem(effects[:, 0]) == pytest.approx(t_quantile(0.95, 13), rel=0.02)
+    assert (second.high - second.value) / stats.sem(effects[:8, 0]) == pytest.approx(t_quantile(0.95, 7), rel=0.02)
     assert second.clusters == 8
     first, second = simultaneous([part(list(range(7))), part(list(range(7, 14)))], generator=generator)
     assert "Bonferroni" in first.method

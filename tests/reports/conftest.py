@@ -137,7 +137,7 @@ def write_run(root: Path, recipe: Recipe, run_id: str = "run-0001") -> Path:
                 "dirty": True,
                 "patch": "+ a change",
                 "patch_sha256": "d" * 64,
-                "untracked": [],
+                "untracked": {},
                 "reason": None,
             },
             "packages": {"numpy": "2.0.0", "torch": "2.13.0"},

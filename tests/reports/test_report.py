@@ -204,7 +204,8 @@ def test_failures_flags_and_missing_halves_are_told(vary, make_run, metrics, tmp
     write_report([run], tmp_path / "r.html", metrics=metrics)
     text = Reader((tmp_path / "r.html").read_text(encoding="utf-8")).text
     assert "NotFinite: logits hold NaN at pass 3 <of 9>" in text
-    assert "Flagged “load”, kept: 4 trials (3–5, 20)." in text
+    assert "trials are flagged 'load' and kept" in text
+    assert "were lost to failed trials (NotFinite 1)" in text
     assert "1 trial failed" in text
 
 

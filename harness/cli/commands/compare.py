@@ -8,7 +8,7 @@ import click
 
 from harness.cli.findings import print_findings
 from harness.cli.options import common, results_option
-from harness.cli.output import Output
+from harness.cli.output import Output, say
 from harness.cli.verbs import compare_runs, gate_code
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.argument("reference", metavar="A")
 @click.argument("candidate", metavar="B")
 @click.option("--metric", metavar="M", help="Only this metric.")
-@click.option("--gate", is_flag=True, help="Exit 3 if a primary finding regressed, 4 if one is inconclusive.")
+@click.option("--gate", is_flag=True, help="Exit 3 if a primary finding regressed, 4 if one is unclear or missing.")
 @click.option("--across-contexts", is_flag=True, help="Compare although device, software or settings differ.")
 @click.option("--all", "everything", is_flag=True, help="Also the exploratory findings.")
 @results_option
@@ -40,7 +40,12 @@ def command(
     facts = compare_runs(reference, candidate, metric=metric, across_contexts=across_contexts, results=results)
     output.emit(facts, lambda: _text(output, facts, everything))
     if gate:
-        ctx.exit(gate_code(facts.findings))
+        lacking = [item for item in facts.unmatched if item.blocks_gate]
+        if lacking:
+            first = lacking[0]
+            what = f"{first.arm}: {first.reason}"
+            say(f"gate: the candidate lacks {len(lacking)} of what the reference finished; the first is {what}")
+        ctx.exit(gate_code(facts))
 
 
 def _text(output: Output, facts: Comparison, everything: bool) -> str:

@@ -74,6 +74,7 @@ def resume_command(
             retry_failed=retry_failed,
             across_contexts=across_contexts,
             progress=progress.show,
+            argv=["diptych", *sys.argv[1:]],
         )
     tell(ctx, facts)
 

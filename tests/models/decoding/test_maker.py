@@ -32,6 +32,9 @@ class TinyWorld:
         actions=("a", "b", "c"),
     )
 
+    def versions(self) -> dict[str, str | int]:
+        return {"version": 1}
+
     def clips(self, split: Split, count: int, *, processes: int = 1, progress: object = None) -> list[Clip]:
         """Clip i depends on i alone."""
         made = []
