@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.device import Device, determinism_facts
-from harness.store.files import file_sha256
+from harness.files import file_sha256
 from harness.store.records import Plan
 from harness.types import Suite
 

@@ -17,13 +17,13 @@ from typing import Any
 
 from harness.device import parse_device, reproducible, thread_count
 from harness.errors import DiptychError, UsageError
+from harness.files import usable_folder
 from harness.parts import Parts, load_metrics
 from harness.plan import chosen_scale, make_plan
 from harness.progress import Progress, ProgressEvent, Teller
 from harness.provenance import comparability_key, differences, info_facts, now
 from harness.registry import REGISTRY, Registry
 from harness.samples import DEFAULT_KEPT_BLOCKS, kept_blocks
-from harness.store.files import usable_folder
 from harness.store.in_flight import InFlight
 from harness.store.locate import results_root
 from harness.store.records import BlockKey, Manifest, Plan, PlannedTrial, TrialRecord

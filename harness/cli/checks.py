@@ -14,8 +14,8 @@ from typing import Any, Literal
 from harness.cli.builtin import load_builtin, reach
 from harness.cli.listing import weight_users, zoo_folder
 from harness.errors import DiptychError
+from harness.files import file_sha256
 from harness.registry import PLURALS
-from harness.store.files import file_sha256
 from harness.types import Data
 
 MINIMUM_PYTHON = (3, 11)

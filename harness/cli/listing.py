@@ -10,8 +10,8 @@ from pydantic import Field
 
 from harness.cli.builtin import load_builtin
 from harness.errors import unknown
+from harness.files import file_sha256
 from harness.registry import PLURALS, REGISTRY, Registry
-from harness.store.files import file_sha256
 from harness.types import Data, Suite, Value
 
 ZOO_PACKAGE = "models.zoo"

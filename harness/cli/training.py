@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from harness.cli.builtin import load_builtin, reach
 from harness.device import parse_device
 from harness.errors import UsageError, unknown
-from harness.store.files import file_sha256
+from harness.files import file_sha256
 from harness.types import Data
 
 

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from harness.errors import DiptychError
+from harness.files import sync_folder, usable_folder, write_atomically
 from harness.store import video
-from harness.store.files import sync_folder, usable_folder, write_atomically
 from harness.store.lock import WriterLock
 from harness.store.records import SCHEMA_VERSION, Manifest, TrialRecord
 from harness.store.sessions import add_session, read_sessions, session_problems

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from harness.errors import DiptychError
-from harness.store.files import write_atomically
+from harness.files import write_atomically
 from harness.types import Data
 
 SESSIONS = "sessions.jsonl"

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import DiptychError
-from harness.store.files import sync_folder
+from harness.files import sync_folder
 
 FRAMES_PER_SECOND = 10  # nominal: a player's speed; the frames carry no time
 SMALLEST_SLICED_SIDE = 16  # FFV1 level 3 divides a frame into slices and refuses frames that are too narrow for it

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save
 from torch import Tensor
 
-from models.ar.shapes import TransformerShape
+from harness.files import file_sha256
 from models.ar.transformer import VideoTransformer
-from models.tokenizers.loading import check_weights, read_weights, zoo_path
-from models.worlds.cache import write_atomically
+from models.weights import load_into, read_weights, write_weights, zoo_path
 from models.zoo.cards import VideoModel
 
 
@@ -32,7 +29,7 @@ def load_transformer(
         The model and the SHA-256 of its weights: of the file, or of the drawn float32 values.
 
     Raises:
-        DiptychError: No such file, not safetensors, or tensors that do not fit the shape (all are listed).
+        DiptychError: No such file, not safetensors, or another shape than the card's (all differences are listed).
     """
     if card.weights is None:
         # drawn on the CPU in float32, so that every device and type starts from the same numbers
@@ -42,32 +39,25 @@ def load_transformer(
         path = zoo_path(card.weights)
         model = VideoTransformer(card.shape)
         load_weights(model, path)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = file_sha256(path)
     return model.to(device=device, dtype=dtype).eval().requires_grad_(False), digest
 
 
 def load_weights(model: VideoTransformer, path: Path) -> None:
-    """Read ``path`` into ``model``, whatever floating-point type the file has."""
-    tensors, _ = read_weights(path)
-    check_weights(path, tensors, model.state_dict())
-    model.load_state_dict({name: value.float() for name, value in tensors.items()})
+    """Read ``path`` into ``model``, whatever floating-point type the file has.
+
+    Raises:
+        DiptychError: It does not fit.
+    """
+    tensors, header = read_weights(path)
+    load_into(path, model, model.shape, tensors, header)
 
 
 def save_transformer(
     path: Path, model: VideoTransformer, facts: dict[str, Any], dtype: torch.dtype = torch.bfloat16
 ) -> None:
     """Write weights, shape and ``facts`` (JSON: how it was trained) to a safetensors file."""
-    tensors = {name: value.detach().cpu().to(dtype).contiguous() for name, value in model.state_dict().items()}
-    metadata = {"shape": model.shape.model_dump_json(), "facts": json.dumps(facts, sort_keys=True)}
-    write_atomically(path, save(tensors, metadata))
-
-
-def load_any_transformer(path: Path) -> VideoTransformer:
-    """Load a file of :func:`save_transformer` by the shape in its metadata (float32, on the CPU)."""
-    _, metadata = read_weights(path)
-    model = VideoTransformer(TransformerShape.model_validate_json(metadata["shape"]))
-    load_weights(model, path)
-    return model
+    write_weights(path, model, model.shape, facts, dtype)
 
 
 def hash_tensors(tensors: dict[str, Tensor]) -> str:

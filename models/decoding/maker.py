@@ -32,7 +32,8 @@ from models.decoding.schedule import check_placeholder, get_schedule
 from models.decoding.tables import Tables, compile_schedule
 from models.decoding.visibility import VISIBILITIES, ProvisionalVisibility
 from models.tokenizers.fsq import FSQTokenizer
-from models.tokenizers.loading import load_tokenizer, weights_sha256
+from models.tokenizers.loading import load_tokenizer
+from models.weights import weights_sha256
 from models.worlds.types import SPLITS, Clip, Split, World
 from models.zoo.cards import VideoModel
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.tokenizers.loading import load_tokenizer, weights_sha256
+from models.tokenizers.loading import load_tokenizer
+from models.weights import weights_sha256
 
 WEIGHTS = "tokenizer_crafter.safetensors"
 

@@ -18,7 +18,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from harness.errors import DiptychError
-from models.worlds.cache import write_atomically
+from harness.files import write_atomically
 
 FORMAT = 1
 

@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import DiptychError
+from harness.files import write_atomically
 from harness.registry import REGISTRY
 from models.training.progress import Progress
-from models.worlds.cache import write_atomically
 from models.worlds.types import SPLITS, Split
 
 ENCODE_CLIPS = 64
@@ -74,7 +74,8 @@ def tokenise(
         processes: Processes that make clips which the cache lacks.
         progress: Called with (done, total) while clips are made.
     """
-    from models.tokenizers.loading import load_tokenizer, zoo_path
+    from models.tokenizers.loading import load_tokenizer
+    from models.weights import weights_sha256
 
     source = REGISTRY.get("world", world)()
     model = load_tokenizer(tokenizer, device)
@@ -102,7 +103,7 @@ def tokenise(
         "world": world,
         "split": split,
         "tokenizer": Path(tokenizer).name,
-        "tokenizer_sha256": hashlib.sha256(zoo_path(tokenizer).read_bytes()).hexdigest(),
+        "tokenizer_sha256": weights_sha256(tokenizer),
         "vocabulary": model.shape.vocabulary,
         "actions": len(source.spec.actions),
     }

@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from models.worlds.cache import write_atomically
+from harness.files import write_atomically
 
 COLUMNS = ("step", "kind", "name", "value", "learning_rate", "gradient_norm", "seconds")
 

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from harness.files import write_atomically
 from harness.registry import REGISTRY
 from models.ar.loading import load_transformer
 from models.ar.transformer import VideoTransformer
@@ -28,7 +29,6 @@ from models.tokenizers.loading import load_tokenizer
 from models.training.clips import TokenClips, tokenise
 from models.training.tokenizer import frame_psnr
 from models.training.video_transformer import score_clips, sequences
-from models.worlds.cache import write_atomically
 from models.worlds.types import Clip, Split
 from models.zoo.cards import VideoModel
 

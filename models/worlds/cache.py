@@ -12,7 +12,6 @@ import io
 import json
 import multiprocessing
 import os
-import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from harness.errors import DiptychError, UsageError
+from harness.files import write_atomically
 from models.worlds.types import Clip
 
 ARRAYS = ("frames", "actions", "semantic", "inventory", "daylight")
@@ -68,20 +68,6 @@ def unpack(data: bytes) -> list[Clip]:
         )
         for i in range(len(arrays["start"]))
     ]
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write ``data`` so that ``path`` is either absent, old, or complete, whatever happens."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.partial")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def build_shard(path: Path, play: Play, arguments: tuple[Any, ...], episodes: range) -> Path:

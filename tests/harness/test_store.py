@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from harness.errors import DiptychError, UsageError
+from harness.files import write_atomically
 from harness.plan import make_plan
 from harness.store import run_store, video
-from harness.store.files import write_atomically
 from harness.store.locate import find_run, list_runs, results_root
 from harness.store.lock import WriterLock
 from harness.store.records import FeatureRows, Manifest, TrialRecord
@@ -333,7 +333,7 @@ def test_a_failed_atomic_write_leaves_the_old_file_and_no_rubbish(
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("harness.store.files.os.replace", fail)
+    monkeypatch.setattr("harness.files.os.replace", fail)
     with pytest.raises(OSError, match="No space"):
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"

@@ -16,8 +16,9 @@ from safetensors.torch import save_file
 from harness.errors import DiptychError, UsageError
 from models.extractors.tokenizer_crafter import tokenizer_crafter
 from models.tokenizers.fsq import FSQ, FSQTokenizer
-from models.tokenizers.loading import ZOO, load_tokenizer, save_tokenizer
+from models.tokenizers.loading import load_tokenizer, save_tokenizer
 from models.tokenizers.shapes import TokenizerShape
+from models.weights import ZOO, read_weights
 
 SMALL = TokenizerShape(width=16, encoder_blocks=1, decoder_blocks=1, levels=(4, 3), feature_width=4)
 LEVELS = st.lists(st.integers(2, 9), min_size=1, max_size=4).map(tuple)
@@ -134,11 +135,26 @@ def test_broken_weight_files_are_named(small: FSQTokenizer, tmp_path: Path) -> N
     tensors.pop("encode_in.weight")
     tensors["decode_in.bias"] = torch.zeros(3)
     tensors["extra"] = torch.zeros(1)
-    save_file(tensors, path, {"shape": SMALL.model_dump_json()})
+    save_file(tensors, path, {"diptych": json.dumps({"shape": SMALL.model_dump()})})
     with pytest.raises(DiptychError) as error:
         load_tokenizer(str(path))
     for part in ("missing encode_in.weight", "unknown extra", "decode_in.bias is [3], expected [16]"):
         assert part in str(error.value)
+
+
+def test_another_models_file_is_no_tokenizer(tmp_path: Path) -> None:
+    with pytest.raises(DiptychError, match="is not a tokenizer"):
+        load_tokenizer("video_transformer_crafter_9x9.safetensors")
+    path = tmp_path / "t.safetensors"
+    save_file({}, path, {"diptych": "{"})
+    with pytest.raises(DiptychError, match="not a safetensors file"):
+        load_tokenizer(str(path))
+
+
+def test_equal_weights_and_facts_are_equal_bytes(small: FSQTokenizer, tmp_path: Path) -> None:
+    for name in "abcdefgh":
+        save_tokenizer(tmp_path / name, small, {"seed": 1, "worlds": ["x"]})
+    assert len({(tmp_path / name).read_bytes() for name in "abcdefgh"}) == 1
 
 
 def test_the_zoo_file_is_small_and_says_how_it_was_made() -> None:
@@ -146,11 +162,8 @@ def test_the_zoo_file_is_small_and_says_how_it_was_made() -> None:
     model = load_tokenizer(path.name)
     assert path.stat().st_size < 10_000_000
     assert model.shape.vocabulary == 1000
-    from safetensors import safe_open
-
-    with safe_open(path, "pt") as file:
-        facts = json.loads(file.metadata()["facts"])
-    assert facts["worlds"] == ["crafter-9x9", "crafter-15x24"]
+    _, header = read_weights(path)
+    assert header["facts"]["worlds"] == ["crafter-9x9", "crafter-15x24"]
 
 
 def test_the_extractor_separates_broken_tiles_and_motion_from_real_clips() -> None:

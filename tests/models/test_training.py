@@ -279,6 +279,14 @@ def test_weights_survive_the_file_and_random_ones_follow_their_seed(tmp_path: Pa
     assert not loaded.training
 
 
+def test_weights_of_another_shape_are_refused_even_where_every_tensor_fits(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    save_transformer(path, VideoTransformer(SHAPE), {})
+    other = card(str(path)).model_copy(update={"shape": SHAPE.model_copy(update={"rope_theta": 7.0})})
+    with pytest.raises(DiptychError, match=r"rope_theta is .*, expected 7"):
+        load_transformer(other)
+
+
 def test_weights_that_do_not_fit_are_listed(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     tensors = dict(VideoTransformer(SHAPE).state_dict())
@@ -319,9 +327,10 @@ def _builtin(monkeypatch) -> None:
 @pytest.mark.parametrize("name", ["video-transformer-crafter-9x9", "video-transformer-crafter-15x24"])
 def test_zoo_models_reconstruct_and_beat_copying(name: str, tmp_path: Path, monkeypatch) -> None:
     """Two test clips are a smoke test; the cards have the numbers with intervals."""
-    from models.tokenizers.loading import ZOO, load_tokenizer
+    from models.tokenizers.loading import load_tokenizer
     from models.training.clips import main as export_main
     from models.training.evaluate import card_grid, copy_accuracy, interval
+    from models.weights import ZOO
 
     monkeypatch.setenv("DIPTYCH_CACHE", str(tmp_path))
     monkeypatch.setattr("models.worlds.cache.SHARD_CLIPS", 2)

@@ -1,0 +1,110 @@
+"""Weight files: safetensors with one JSON header, so that equal weights and facts are equal bytes; no pickle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from harness.errors import DiptychError
+from harness.files import file_sha256, write_atomically
+from harness.types import Data
+
+Shape = TypeVar("Shape", bound=Data)
+ZOO = Path(__file__).parent / "zoo"
+HEADER = "diptych"  # one key: safetensors writes several in any order, and then equal files differ in bytes
+
+
+def zoo_path(file_name: str) -> Path:
+    """A weight file of the zoo by its name, or any path that exists.
+
+    Raises:
+        DiptychError: Neither; names the weight files that the zoo has.
+    """
+    for path in (ZOO / file_name, Path(file_name)):
+        if path.is_file():
+            return path
+    have = ", ".join(sorted(p.name for p in ZOO.glob("*.safetensors"))) or "none"
+    raise DiptychError(f"there are no weights {file_name!r}. Weights in the zoo: {have}. See: diptych list models")
+
+
+def weights_sha256(file_name: str) -> str:
+    """SHA-256 of a weight file in the zoo (or at a path), for the record of what a number depends on."""
+    return file_sha256(zoo_path(file_name))
+
+
+def write_weights(path: Path, model: nn.Module, shape: Data, facts: Mapping[str, Any], dtype: torch.dtype) -> None:
+    """Write a model's tensors in ``dtype``, its shape, and ``facts`` (JSON: how it was trained), atomically."""
+    tensors = {name: value.detach().cpu().to(dtype).contiguous() for name, value in model.state_dict().items()}
+    header = {"shape": shape.model_dump(mode="json"), "facts": dict(facts)}
+    write_atomically(path, save(tensors, {HEADER: json.dumps(header, sort_keys=True)}))
+
+
+def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors of a safetensors file, and its header: ``shape`` and ``facts``, or nothing where others wrote it.
+
+    Raises:
+        DiptychError: Not a safetensors file (nothing else is ever loaded), or a damaged header.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            header = json.loads((file.metadata() or {}).get(HEADER, "{}"))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise DiptychError(f"{path} is not a safetensors file ({error}); only safetensors are loaded.") from error
+    return tensors, header if isinstance(header, dict) else {}
+
+
+def stored_shape(path: Path, header: Mapping[str, Any], kind: type[Shape], what: str) -> Shape:
+    """The shape in a file's header.
+
+    Args:
+        path: The file, for the message.
+        header: Of :func:`read_weights`.
+        kind: Class of the shape.
+        what: What the file should be, such as ``"a tokenizer"``.
+
+    Raises:
+        DiptychError: None, or that of something else.
+    """
+    if "shape" not in header:
+        raise DiptychError(f"{path} is not {what}: its header has no shape.")
+    try:
+        return kind.model_validate(header["shape"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise DiptychError(f"{path} is not {what}: {place}: {first['msg']} in its shape.") from error
+
+
+def load_into(path: Path, model: nn.Module, shape: Data, tensors: dict[str, Tensor], header: Mapping[str, Any]) -> None:
+    """Put ``tensors`` into ``model``, whatever floating-point type they have.
+
+    Raises:
+        DiptychError: The file's shape is another (its fields are named), or tensors are missing, unknown or of another
+            size (all are listed).
+    """
+    stored, wanted = header.get("shape"), shape.model_dump(mode="json")
+    problems = []
+    if isinstance(stored, dict):
+        keys = sorted({*stored, *wanted})
+        problems = [f"{k} is {stored.get(k)}, expected {wanted.get(k)}" for k in keys if stored.get(k) != wanted.get(k)]
+    expected = model.state_dict()
+    problems += [f"missing {name} {list(value.shape)}" for name, value in expected.items() if name not in tensors]
+    problems += [f"unknown {name} {list(value.shape)}" for name, value in tensors.items() if name not in expected]
+    problems += [
+        f"{name} is {list(tensors[name].shape)}, expected {list(value.shape)}"
+        for name, value in expected.items()
+        if name in tensors and tensors[name].shape != value.shape
+    ]
+    if problems:
+        more = f" and {len(problems) - 8} more" if len(problems) > 8 else ""
+        raise DiptychError(f"{path} does not fit the model: {'; '.join(problems[:8])}{more}.")
+    model.load_state_dict({name: value.float() for name, value in tensors.items()})
