@@ -22,6 +22,24 @@ class UsageError(DiptychError):
     exit_code = 2
 
 
+class StoppedError(DiptychError):
+    """The user stopped it; the message says what is kept and how to go on."""
+
+    exit_code = 130
+
+
+class RejectedError(DiptychError):
+    """What an arm made cannot be a result.
+
+    Attributes:
+        type: Short name of the reason: ``"HashMismatch"``, ``"NoHash"``, ``"NotFinite"`` or ``"InvalidOutput"``.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.type = kind
+
+
 def unknown(what: str, name: str, choices: Iterable[str], hint: str = "") -> UsageError:
     """Build the error for a name that does not exist.
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.errors import DiptychError
+from harness.errors import DiptychError, RejectedError
 from harness.load import FLAGGED_CORES, LoadReading, foreign_cores, load_average, read_load
 from harness.protocols import Extractor, Maker
 from harness.provenance import now
@@ -24,18 +24,6 @@ from harness.types import Arm, Case, Made, Metric
 
 SHAPE_PARAMS = ("world", "frames", "prompt_frames", "rows", "columns", "height", "width", "batch")
 WEIGHT_PARAMS = ("model", "weights", "checkpoint")  # arms that differ in one of these are meant to differ in weights
-
-
-class RejectedError(DiptychError):
-    """What an arm made cannot be a result.
-
-    Attributes:
-        type: Short name of the reason: ``"HashMismatch"``, ``"NotFinite"`` or ``"InvalidOutput"``.
-    """
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.type = kind
 
 
 @dataclass

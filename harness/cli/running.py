@@ -9,24 +9,16 @@ from typing import TYPE_CHECKING, Any
 from harness.cli.builtin import load_builtin
 from harness.cli.facts import RunFacts
 from harness.cli.verbs import DEFAULT_SCALE, run_facts
-from harness.errors import DiptychError
+from harness.errors import StoppedError
 
 if TYPE_CHECKING:
     from harness.run import ProgressEvent, RunResult
-
-INTERRUPTED = 130
 
 
 def default_threads() -> int | None:
     """Return the number of threads that ``OMP_NUM_THREADS`` asks for, or None where it says nothing."""
     asked = os.environ.get("OMP_NUM_THREADS", "")
     return int(asked) if asked.isdecimal() and int(asked) > 0 else None
-
-
-class RunStoppedError(DiptychError):
-    """The user stopped the run; its message says how to go on."""
-
-    exit_code = INTERRUPTED
 
 
 def run_suite(
@@ -62,7 +54,7 @@ def run_suite(
     Raises:
         UsageError: Something was asked for wrongly.
         DiptychError: An arm cannot run a case, or nothing can be written; before any trial.
-        RunStoppedError: The user stopped it; what was finished is kept.
+        StoppedError: The user stopped it; what was finished is kept.
     """
     from harness import run as engine
 
@@ -104,7 +96,7 @@ def resume_run(
 
     Raises:
         DiptychError: No such run, one that another process writes, a damaged one, or one of another context.
-        RunStoppedError: The user stopped it; what was finished is kept.
+        StoppedError: The user stopped it; what was finished is kept.
     """
     from harness import run as engine
     from harness.store.locate import find_run, results_root
@@ -122,7 +114,7 @@ def resume_run(
 
 def _found(result: RunResult) -> RunFacts:
     if result.interrupted:
-        raise RunStoppedError(result.message)
+        raise StoppedError(result.message)
     from harness.store.run_store import RunStore
 
     store = RunStore.open(result.path)

@@ -47,6 +47,32 @@ class Step:
     length: int
 
 
+@dataclass(frozen=True)
+class Cache:
+    """Keys and values by slot, the trash slot last: ``[layers, B, kv heads, slots + 1, head_dim]`` each.
+
+    Engines that take turns (the arms of a block) may share one: a generation begins by clearing it.
+    """
+
+    keys: Tensor
+    values: Tensor
+
+    @classmethod
+    def zeros(cls, model: VideoTransformer, slots: int, batch: int = 1) -> Cache:
+        """A cleared cache on the model's device, in its dtype."""
+        shape, weight = model.shape, model.embed_tokens.weight
+        size = (shape.layers, batch, shape.kv_heads, slots + 1, shape.head_dim)
+        return cls(
+            torch.zeros(size, dtype=weight.dtype, device=weight.device),
+            torch.zeros(size, dtype=weight.dtype, device=weight.device),
+        )
+
+    @property
+    def bytes(self) -> int:
+        """Size of both."""
+        return 2 * self.keys.numel() * self.keys.element_size()
+
+
 @dataclass
 class Generation:
     """What a generation returns.
@@ -55,11 +81,13 @@ class Generation:
         tokens: Generated tokens, int64 ``[B, frames, rows · columns]``.
         noise_hashes: Per lane, SHA-256 over the noise consumed, by position; of all zeros for greedy.
         logits: ``[B, tokens, image_vocabulary]`` in raster order if a trace was asked for, else None.
+        finite: False if a logit was NaN or infinite: such tokens mean nothing.
     """
 
     tokens: Tensor
     noise_hashes: list[str]
     logits: Tensor | None
+    finite: bool = True
 
 
 class Engine:
@@ -72,33 +100,37 @@ class Engine:
         batch: Lanes decoded together.
         pad: True feeds every pass at full table width, surplus lanes writing to a trash slot. One fixed shape is what
             graph capture needs; on CPU it only costs time.
+        cache: Used instead of a cache of its own; must be of the size that :meth:`Cache.zeros` gives for this grid.
     """
 
     def __init__(
-        self, model: VideoTransformer, tables: Tables, sampler: Sampler, *, batch: int = 1, pad: bool = False
+        self,
+        model: VideoTransformer,
+        tables: Tables,
+        sampler: Sampler,
+        *,
+        batch: int = 1,
+        pad: bool = False,
+        cache: Cache | None = None,
     ) -> None:
         self.model, self.tables, self.sampler, self.batch, self.pad = model, tables, sampler.check(), batch, pad
         shape, grid = model.shape, tables.grid
         weight = model.embed_tokens.weight
         self.device, self.dtype = weight.device, weight.dtype
-        size = (shape.layers, batch, shape.kv_heads, grid.slots + 1, shape.head_dim)
-        self.keys = torch.zeros(size, dtype=self.dtype, device=self.device)
-        self.values = torch.zeros_like(self.keys)
+        self.cache = cache or Cache.zeros(model, grid.slots, batch)
+        self.keys, self.values = self.cache.keys, self.cache.values
         self._tokens = torch.zeros(batch, grid.slots + 1, dtype=torch.int64, device=self.device)
         self._checksums = torch.zeros_like(self._tokens)
+        self._finite = torch.ones((), dtype=torch.bool, device=self.device)
         self._counters = noise_source.vocabulary_counters(shape.image_vocabulary, self.device)
         positions = torch.from_numpy(grid.positions(1 if shape.position == "1d" else 3)).to(self.device)
         positions = torch.cat([positions, positions[:1]])  # the trash slot sits anywhere
         self._cos, self._sin = rotary_table(shape, positions, self.dtype)
-        self.steps = [self._step(p) for p in range(tables.passes)]
+        padded = tables.padded() if pad else None
+        self.steps = [self._step(p, padded) for p in range(tables.passes)]
         self._drawn = torch.from_numpy(_drawn_slots(tables)).to(self.device)
 
-    @property
-    def cache_bytes(self) -> int:
-        """Size of the key/value cache."""
-        return 2 * self.keys.numel() * self.keys.element_size()
-
-    def _step(self, pass_: int) -> Step:
+    def _step(self, pass_: int, padded: dict[str, NDArray[np.int64]] | None) -> Step:
         tables, entries = self.tables, self.tables.entries
         part = tables.rows(pass_)
         slots = torch.from_numpy(entries.slot[part].copy())
@@ -108,16 +140,12 @@ class Engine:
         targets = target[lanes]
         mask = torch.from_numpy(tables.mask(pass_))
         length = int(tables.visible_length[pass_])
-        if self.pad and pass_ > 0:
-            spare = tables.max_inputs - len(slots)
-            slots = torch.cat([slots, torch.full((spare,), tables.grid.slots)])
-            sources = torch.cat([sources, torch.zeros(spare, dtype=torch.int64)])
-            seen = torch.zeros(spare, length, dtype=torch.bool)
+        if padded is not None and pass_ > 0:
+            columns = (torch.from_numpy(padded[name][pass_ - 1]) for name in ("slot", "source", "lane", "target"))
+            slots, sources, lanes, targets = columns
+            seen = torch.zeros(len(slots) - len(mask), length, dtype=torch.bool)
             seen[:, 0] = True  # slot 0 is always written: a lane that sees nothing would be NaN
             mask = torch.cat([mask, seen])
-            spare = int(tables.n_predicted[1:].max()) - len(targets)
-            lanes = torch.cat([lanes, torch.zeros(spare, dtype=torch.int64)])
-            targets = torch.cat([targets, torch.full((spare,), tables.grid.slots)])
         slots, sources = slots.to(self.device), sources.to(self.device)
         return Step(
             slots=slots,
@@ -161,6 +189,7 @@ class Engine:
         self.keys.zero_()
         self.values.zero_()
         self._checksums.zero_()
+        self._finite.fill_(True)
 
     @torch.inference_mode()
     def generate(
@@ -194,6 +223,7 @@ class Engine:
             kept = torch.zeros(size, dtype=self.dtype, device=self.device)
         for step in self.steps:
             logits = self._run(step)
+            self._finite &= logits.isfinite().all()
             if kept is not None:
                 kept[:, step.targets] = logits
             if stream is not None:
@@ -202,7 +232,7 @@ class Engine:
                 self._tokens[:, step.targets] = self._sample(step, logits, keys)
         tokens = self._tokens[:, self._drawn].reshape(self.batch, grid.frames, grid.frame_tokens)
         hashes = [noise_source.digest(row) for row in self._checksums[:, self._drawn]]
-        return Generation(tokens, hashes, None if kept is None else kept[:, self._drawn])
+        return Generation(tokens, hashes, None if kept is None else kept[:, self._drawn], bool(self._finite))
 
     @torch.inference_mode()
     def prefill(self, given: Tensor) -> Tensor:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,32 +13,25 @@ from torch.nn import functional as F
 
 from harness.ceilings import Ceilings, measure_ceilings
 from harness.clock import Stopwatch
-from harness.device import available_cores
-from harness.errors import UsageError, unknown
+from harness.errors import RejectedError
 from harness.memory import PeakMemory
 from harness.registry import REGISTRY
-from harness.types import Arm, Case, Made, Value
+from harness.types import Arm, Case, Made
 from models.ar.loading import load_transformer
 from models.ar.transformer import VideoTransformer, causal_attention, rotary_table
 from models.decoding.bound import bound_seconds, interpolated, pass_costs
-from models.decoding.engine import Engine
+from models.decoding.engine import Cache, Engine
 from models.decoding.grid import Grid
-from models.decoding.sampling import Sampler
-from models.decoding.schedule import check_placeholder, get_schedule
-from models.decoding.tables import Tables, compile_schedule
-from models.decoding.visibility import VISIBILITIES, ProvisionalVisibility
+from models.decoding.params import ARM_PARAMS, check_names, clip_of, sampler_of, tables_of, video_model
+from models.decoding.prompts import Prompt, Prompts, sha256
+from models.decoding.tables import Tables
 from models.tokenizers.fsq import FSQTokenizer
 from models.tokenizers.loading import load_tokenizer
 from models.weights import weights_sha256
-from models.worlds.types import SPLITS, Clip, Split, World
 from models.zoo.cards import VideoModel
 
-LOG = logging.getLogger("diptych")
-Choice = TypeVar("Choice", bound=str)
-ARM_PARAMS = ("schedule", "k", "placeholder", "provisional", "refresh", "refresh_actions")
 WIDTHS = (1, 2, 4, 8, 16, 32, 128, 512)
 """Widths at which the device's matrix throughput is measured."""
-CASE_PARAMS = ("split", "index", "of", "prompt_frames", "frames", "temperature", "top_k", "top_p", "greedy")
 
 
 @dataclass(frozen=True)
@@ -63,23 +52,6 @@ class Ready:
     first_call_seconds: float | None = None
 
 
-@dataclass(frozen=True)
-class Prompt:
-    """A clip, cut into what is given and what is to be predicted, as tokens.
-
-    Attributes:
-        clip: The clip.
-        given: Tokens and actions by slot, int64 ``[1, slots]``.
-        truth: Tokens of the true continuation, int64 ``[frames, rows · columns]``.
-        sha256: Hash of prompt tokens, actions and prompt pixels.
-    """
-
-    clip: Clip
-    given: Tensor
-    truth: Tensor
-    sha256: str
-
-
 class DecodingMaker:
     """Decodes one clip per call, batch 1.
 
@@ -89,52 +61,44 @@ class DecodingMaker:
 
     Args:
         device: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
-        threads: CPU threads in use, for the record.
+        threads: Threads that the caller has pinned; part of the protocol, and nothing is done with it here.
     """
 
     def __init__(self, device: str, threads: int) -> None:
-        self.device, self.threads = device, threads
+        del threads
+        self.device = device
+        self.prompts = Prompts()
         self._models: dict[str, Loaded] = {}
         self._engines: dict[tuple[str, ...], Ready] = {}
-        self._worlds: dict[str, World] = {}
-        self._clips: dict[tuple[str, str], list[Clip]] = {}
-        self._prompts: dict[tuple[str, str, int, int, int], Prompt] = {}
+        self._caches: dict[tuple[str, int], Cache] = {}
         self._ceilings: dict[str, Ceilings] = {}
 
     def check(self, arm: Arm, case: Case) -> None:
         """Compile the arm's schedule for the case and load its model; raises a DiptychError for what cannot run."""
-        for params, known, owner in (
-            (arm.params, ARM_PARAMS, f"arm {arm.name!r}"),
-            (case.params, CASE_PARAMS, f"case {case.name!r}"),
-        ):
-            for name in params:
-                if name not in known:
-                    raise unknown(f"parameter of {owner}", name, known)
-        _tables(arm, _card(case), case)
-        _sampler(case)
+        check_names(arm, case)
+        tables_of(arm, video_model(case), case)
+        sampler_of(case)
+        clip_of(case)
         self.load(case.model)  # missing or wrong weights are found here, and their hashes belong to the context
 
     def context(self) -> dict[str, Any]:
         """Precision, batch size, the weights that are used, and what made the clips."""
-        weights = {name: loaded.weights_sha256 for name, loaded in sorted(self._models.items())}
-        files = sorted({loaded.card.tokenizer for loaded in self._models.values()})
-        tokenizers = {name: weights_sha256(name) for name in files}
-        worlds = {name: self._world(name).versions() for name in sorted({m.card.world for m in self._models.values()})}
+        loaded = self._models.values()
         return {
             "precision": "float32",
             "batch": 1,
-            "weights_sha256": weights,
-            "tokenizers_sha256": tokenizers,
-            "worlds": worlds,
+            "weights_sha256": {name: model.weights_sha256 for name, model in sorted(self._models.items())},
+            "tokenizers_sha256": {name: weights_sha256(name) for name in sorted({m.card.tokenizer for m in loaded})},
+            "worlds": {name: self.prompts.world(name).versions() for name in sorted({m.card.world for m in loaded})},
         }
 
     def load(self, name: str) -> Loaded:
         """Load a registered model once."""
         if name not in self._models:
             card: VideoModel = REGISTRY.get("model", name)
-            transformer, sha256 = load_transformer(card, self.device, torch.float32)
+            transformer, digest = load_transformer(card, self.device, torch.float32)
             tokenizer = load_tokenizer(card.tokenizer, self.device)
-            self._models[name] = Loaded(card, transformer.eval(), tokenizer, sha256)
+            self._models[name] = Loaded(card, transformer.eval(), tokenizer, digest)
         return self._models[name]
 
     def make(self, arm: Arm, case: Case, seed: int, repeats: int) -> Made:
@@ -143,7 +107,7 @@ class DecodingMaker:
         ready = self._ready(arm, case, loaded)
         engine, tables = ready.engine, ready.engine.tables
         grid = tables.grid
-        prompt = self._prompt(case, loaded, grid)
+        prompt = self.prompts.prompt(case, loaded.card, loaded.tokenizer, grid)
         watch = Stopwatch(self.device)
         if ready.first_call_seconds is None:
             _, first = watch.measure(lambda: engine.generate(prompt.given, [seed]), 1)
@@ -151,6 +115,8 @@ class DecodingMaker:
         _, prefill = watch.measure(lambda: engine.prefill(prompt.given), 1)
         with PeakMemory(self.device) as peak:
             generation, seconds = watch.measure(lambda: engine.generate(prompt.given, [seed]), repeats)
+        if not generation.finite:
+            raise RejectedError("NotFinite", "the logits hold NaN or infinity, so the tokens mean nothing")
         tokens = generation.tokens[0].cpu()
         frames = prompt.clip.frames
         video = loaded.tokenizer.decode(tokens.view(grid.frames, grid.rows, grid.columns).to(self.device))
@@ -168,7 +134,7 @@ class DecodingMaker:
                 "prompt": prompt.sha256,
                 "noise": generation.noise_hashes[0],
                 "weights": loaded.weights_sha256,
-                "tokens": _sha256(tokens.numpy()),
+                "tokens": sha256(tokens.numpy()),
             },
             info={
                 "schedule": tables.schedule,
@@ -177,8 +143,8 @@ class DecodingMaker:
                 "provisional": tables.provisional,
                 "max_width": tables.max_width,
                 "action_lookahead_passes": tables.action_lookahead_passes,
-                "cache_bytes": engine.cache_bytes,
-                "bound_seconds": self._bound(loaded, tables),
+                "cache_bytes": engine.cache.bytes,
+                **self._bound(loaded, tables),
                 "peak_memory_method": peak.method,
                 "flags": list(watch.flags),
             },
@@ -186,52 +152,17 @@ class DecodingMaker:
         )
 
     def _ready(self, arm: Arm, case: Case, loaded: Loaded) -> Ready:
-        sampler = _sampler(case)
+        sampler = sampler_of(case)
         tables_key = [f"{name}={arm.params.get(name)}" for name in ARM_PARAMS]
         case_key = [f"{case.params.get(name)}" for name in ("prompt_frames", "frames")]
         key = (case.model, *tables_key, *case_key, sampler.model_dump_json())
         if key not in self._engines:
-            tables = _tables(arm, loaded.card, case)
-            self._engines[key] = Ready(Engine(loaded.transformer, tables, sampler))
+            tables = tables_of(arm, loaded.card, case)
+            size = (case.model, tables.grid.slots)
+            if size not in self._caches:  # one for all arms: they take turns, and the peak is not the sum of all caches
+                self._caches[size] = Cache.zeros(loaded.transformer, tables.grid.slots)
+            self._engines[key] = Ready(Engine(loaded.transformer, tables, sampler, cache=self._caches[size]))
         return self._engines[key]
-
-    def _world(self, name: str) -> World:
-        if name not in self._worlds:
-            self._worlds[name] = REGISTRY.get("world", name)()
-        return self._worlds[name]
-
-    def _clip(self, case: Case, world_name: str) -> Clip:
-        split: Split = _one_of(SPLITS, str(case.params.get("split", "test")), "split")
-        index = _integer(case.params.get("index"), 0, "index")
-        key = (world_name, split)
-        if len(self._clips.get(key, [])) <= index:
-            count = max(index + 1, _integer(case.params.get("of"), index + 1, "of"))
-            # rendering is not timed: it may use every core
-            self._clips[key] = self._world(world_name).clips(
-                split, count, processes=available_cores(), progress=_teller(f"clips of {world_name}, {split}")
-            )
-        return self._clips[key][index]
-
-    def _prompt(self, case: Case, loaded: Loaded, grid: Grid) -> Prompt:
-        card = loaded.card
-        split, index = str(case.params.get("split", "test")), _integer(case.params.get("index"), 0, "index")
-        key = (case.model, split, index, grid.prompt_frames, grid.frames)
-        if key not in self._prompts:
-            clip = self._clip(case, card.world)
-            total = grid.prompt_frames + grid.frames
-            if len(clip.frames) < total:
-                raise UsageError(
-                    f"case {case.name!r} wants {total} frames, but clips of world {card.world!r} have "
-                    f"{len(clip.frames)}. Ask for fewer frames."
-                )
-            tokens = loaded.tokenizer.encode(clip.frames[:total]).reshape(total, -1).cpu()
-            given = place(tokens, torch.from_numpy(clip.actions[:total]), grid, card.shape.image_vocabulary)
-            pixels = clip.frames[: grid.prompt_frames]
-            prompt_tokens = given[:, : grid.prompt_slots]
-            actions = clip.actions[: total - 1]
-            sha256 = _sha256(prompt_tokens.numpy(), actions, pixels)
-            self._prompts[key] = Prompt(clip, given, tokens[grid.prompt_frames :], sha256)
-        return self._prompts[key]
 
     @torch.inference_mode()
     def _quality(self, loaded: Loaded, prompt: Prompt, tokens: Tensor, grid: Grid) -> dict[str, float]:
@@ -248,101 +179,23 @@ class DecodingMaker:
             "model_bits_per_token": float(nats) / float(np.log(2.0)),
         }
 
-    def _bound(self, loaded: Loaded, tables: Tables) -> float:
-        """Predicted seconds of one generation from the ceilings measured on this device, once per model."""
-        shape = loaded.card.shape
-        if loaded.card.name not in self._ceilings:
+    def _bound(self, loaded: Loaded, tables: Tables) -> dict[str, Any]:
+        """Predicted seconds of one generation from the ceilings measured on this device, once per model; and those."""
+        name = loaded.card.name
+        if name not in self._ceilings:
             size = sum(p.numel() * p.element_size() for p in loaded.transformer.parameters())
             # read bandwidth at the size of the weights: a model that fits in a cache is not bound by memory
-            self._ceilings[loaded.card.name] = measure_ceilings(self.device, WIDTHS, buffer_bytes=min(size, 2**27))
-        ceilings = self._ceilings[loaded.card.name]
-        costs = pass_costs(shape, tables, element_bytes=4)
-        return bound_seconds(costs, ceilings.bandwidth_bytes_per_second, interpolated(ceilings.flops_per_second))
-
-
-def _teller(what: str) -> Callable[[int, int], None]:
-    """Log every tenth of the way; what was in the cache comes at once and says nothing."""
-    began = time.monotonic()
-
-    def tell(done: int, total: int) -> None:
-        if time.monotonic() - began > 1 and done * 10 // total > (done - 1) * 10 // total:
-            LOG.info("%s: %d of %d", what, done, total)
-
-    return tell
-
-
-def place(tokens: Tensor, actions: Tensor, grid: Grid, image_vocabulary: int) -> Tensor:
-    """Lay tokens and actions out by slot.
-
-    Args:
-        tokens: Image tokens ``[prompt frames + frames, rows · columns]``.
-        actions: Action ids ``[prompt frames + frames]``.
-        grid: The grid; one action token per frame.
-        image_vocabulary: First action token.
-
-    Returns:
-        int64 ``[1, slots]``; the true tokens stand at generated slots too (the engine blanks them).
-    """
-    rows = torch.cat([tokens, (actions + image_vocabulary)[:, None]], dim=1)
-    return rows.reshape(1, -1)[:, : grid.slots].contiguous()
+            self._ceilings[name] = measure_ceilings(self.device, WIDTHS, buffer_bytes=min(size, 2**27))
+        ceilings = self._ceilings[name]
+        costs = pass_costs(loaded.card.shape, tables, element_bytes=4)
+        peak_flops = interpolated(ceilings.flops_per_second)
+        return {
+            "bound_seconds": bound_seconds(costs, ceilings.bandwidth_bytes_per_second, peak_flops),
+            "bandwidth_bytes_per_second": ceilings.bandwidth_bytes_per_second,
+            "flops_per_second": {str(width): rate for width, rate in ceilings.flops_per_second.items()},
+            "ceilings_unsteadiness": ceilings.unsteadiness,
+        }
 
 
 def _image_slots(grid: Grid) -> NDArray[np.int64]:
     return np.array([grid.slot(f, 0, 0) + i for f in range(grid.frames) for i in range(grid.frame_tokens)])
-
-
-def _card(case: Case) -> VideoModel:
-    card: VideoModel = REGISTRY.get("model", case.model)
-    return card
-
-
-def _sampler(case: Case) -> Sampler:
-    names = ("temperature", "top_k", "top_p", "greedy")
-    return Sampler(**{name: case.params[name] for name in names if name in case.params}).check()
-
-
-def _tables(arm: Arm, card: VideoModel, case: Case) -> Tables:
-    if "schedule" not in arm.params:
-        raise UsageError(f"arm {arm.name!r} names no schedule. See: diptych list schedules")
-    spec = REGISTRY.get("world", card.world)().spec
-    grid = Grid(
-        frames=_integer(case.params.get("frames"), card.frames, "frames"),
-        rows=spec.rows,
-        columns=spec.columns,
-        actions=card.actions_per_frame,
-        prompt_frames=_integer(case.params.get("prompt_frames"), card.prompt_frames, "prompt_frames"),
-    )
-    placeholder = arm.params.get("placeholder")
-    provisional: ProvisionalVisibility = _one_of(VISIBILITIES, str(arm.params.get("provisional", "own")), "visibility")
-    return compile_schedule(
-        grid,
-        get_schedule(str(arm.params["schedule"])),
-        _integer(arm.params.get("k"), 1, "k"),
-        placeholder=None if placeholder is None else check_placeholder(str(placeholder)),
-        provisional=provisional,
-        refresh=bool(arm.params.get("refresh", True)),
-        refresh_actions=bool(arm.params.get("refresh_actions", False)),
-    )
-
-
-def _integer(value: Value, default: int, name: str) -> int:
-    if value is None:
-        return default
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise UsageError(f"{name} must be a whole number, not {value!r}.")
-    return value
-
-
-def _one_of(choices: tuple[Choice, ...], name: str, what: str) -> Choice:
-    for choice in choices:
-        if choice == name:
-            return choice
-    raise unknown(what, name, choices)
-
-
-def _sha256(*arrays: NDArray[Any]) -> str:
-    total = hashlib.sha256()
-    for array in arrays:
-        total.update(f"{array.dtype.str}{array.shape}".encode())
-        total.update(np.ascontiguousarray(array).tobytes())
-    return total.hexdigest()

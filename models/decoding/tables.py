@@ -49,9 +49,7 @@ class Entries:
 
 @dataclass(frozen=True)
 class Tables:
-    """A compiled schedule. Row p of a table belongs to pass p ≥ 1; pass 0 (the prefill) is ``prefill_*``.
-
-    Padding: slots and targets hold ``grid.slots`` (the trash slot), sources and lanes hold 0.
+    """A compiled schedule: pass 0 is the prefill, over the prompt.
 
     Attributes:
         grid: The grid.
@@ -124,6 +122,8 @@ class Tables:
 
     def padded(self) -> dict[str, NDArray[np.int64]]:
         """Return the fixed-width tables of passes 1 and later.
+
+        Padding: slots and targets hold ``grid.slots`` (the trash slot), sources and lanes hold 0.
 
         Returns:
             ``slot``, ``source`` ``[passes − 1, max_inputs]``; ``lane``, ``target`` ``[passes − 1, max width]``: the

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from harness.errors import DiptychError, UsageError
+from harness.clock import Stopwatch
+from harness.errors import RejectedError, UsageError
 from harness.types import Arm, Case
 from models.decoding import maker as maker_module
+from models.decoding.bound import bound_seconds, interpolated, pass_costs
+from models.decoding.engine import Engine
 from models.decoding.maker import DecodingMaker
+from models.decoding.prompts import Prompts
 from models.worlds.types import Clip, Split, WorldSpec
 from models.zoo.cards import VideoModel
 from tests.models.decoding.helpers import tiny
@@ -146,14 +152,13 @@ def test_quality_is_measured_against_the_true_continuation(maker: DecodingMaker)
 
 def test_bits_per_token_are_those_of_sampling_step_by_step(maker: DecodingMaker) -> None:
     """Sequential decoding without truncation sees exactly the contexts of the causal pass."""
-    from models.decoding.engine import Engine
     from models.decoding.sampling import Sampler
     from tests.models.decoding.helpers import tables
 
     made = maker.make(arm("sequential"), case(0), 5, 1)
     ready = next(iter(maker._engines.values()))
     grid = ready.engine.tables.grid
-    prompt = next(iter(maker._prompts.values()))
+    prompt = next(iter(maker.prompts._made.values()))
     engine = Engine(tiny(dtype=torch.float64), tables("sequential", grid), Sampler())
     tokens = torch.from_numpy(made.tokens)[None]
     logits = engine.generate(prompt.given, [0], forced=tokens, trace=True).logits[0]
@@ -171,6 +176,8 @@ def test_random_weights_claim_no_quality(maker: DecodingMaker) -> None:
         (arm("diagonal", kk=2), case(), "unknown parameter of arm 'diagonal' 'kk'; did you mean 'k'"),
         (arm("diagonal", k=0), case(), "k must be at least 1"),
         (arm("diagonal", k="2"), case(), "k must be a whole number"),
+        (arm("diagonal", refresh="false"), case(), "refresh must be true or false"),
+        (arm("diagonal"), case(temperature="warm"), "temperature of case"),
         (arm("diagonal", placeholder="abov"), case(), "did you mean 'above'"),
         (arm("diagonal", provisional="some"), case(), "unknown visibility"),
         (arm("diagnal"), case(), "did you mean 'diagonal'"),
@@ -189,13 +196,72 @@ def test_what_cannot_run_is_refused_before_any_trial(
 
 
 def test_clips_that_are_too_short_or_splits_that_do_not_exist_are_refused(maker: DecodingMaker) -> None:
-    with pytest.raises(DiptychError, match="wants 7 frames, but clips of world 'tiny' have 5"):
-        maker.make(arm("sequential"), case(0, frames=5), 1, 1)
-    with pytest.raises(UsageError, match="unknown split"):
-        maker.make(arm("sequential"), case(0, split="tset"), 1, 1)
+    for refused in (case(0, frames=5), case(0, split="tset"), case(-1)):
+        with pytest.raises(UsageError, match=r"wants 7 frames|unknown split|index of case"):
+            maker.check(arm("sequential"), refused)
 
 
 def test_context_names_the_weights_that_were_checked(maker: DecodingMaker) -> None:
     maker.check(arm("sequential"), case())
     assert maker.context()["weights_sha256"] == {"trained": "f" * 64}
     assert maker.context()["tokenizers_sha256"] == {"none": "e" * 64}
+
+
+def test_logits_that_are_not_finite_are_no_result(maker: DecodingMaker) -> None:
+    loaded = maker.load("random")
+    with torch.no_grad():
+        loaded.transformer.norm.weight.fill_(float("nan"))
+    with pytest.raises(RejectedError, match="NaN or infinity"):
+        maker.make(arm("diagonal"), case(0, "random"), 5, 1)
+
+
+def test_arms_take_turns_with_one_cache(maker: DecodingMaker) -> None:
+    for name in ("sequential", "diagonal", "frame-at-once"):
+        maker.make(arm(name), case(), 5, 1)
+    assert len({id(ready.engine.cache) for ready in maker._engines.values()}) == 1
+    maker.make(arm("diagonal"), case(frames=1), 5, 1)
+    assert len(maker._caches) == 2
+
+
+def test_the_prompt_s_hash_covers_tokens_actions_and_pixels(
+    maker: DecodingMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = maker.make(arm("sequential"), case(), 5, 1).hashes["prompt"]
+    clip = TinyWorld().clips("test", 1)[0]
+    frames, actions = clip.frames.copy(), clip.actions.copy()
+    frames[0, 1, 1] ^= 1  # no tile's token, which is read off its first pixel
+    actions[2] = (actions[2] + 1) % ACTIONS  # leads from the first generated frame to the second
+    for change in ({"frames": frames}, {"actions": actions}):
+        monkeypatch.setattr(TinyWorld, "clips", lambda *_, change=change, **__: [replace(clip, **change)])
+        maker.prompts = Prompts()
+        assert maker.make(arm("sequential"), case(), 5, 1).hashes["prompt"] != base
+
+
+def test_prefill_is_one_pass_and_the_flags_of_the_clock_are_kept(
+    maker: DecodingMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Counted(Stopwatch):
+        def measure(self, call, repeats, *, limit_seconds=None):
+            self.flags = ["clock"]
+            runs = []
+            original = Engine._run
+            monkeypatch.setattr(Engine, "_run", lambda engine, step: runs.append(1) or original(engine, step))
+            result = call()
+            monkeypatch.setattr(Engine, "_run", original)
+            return result, [float(len(runs))] * repeats
+
+    monkeypatch.setattr(maker_module, "Stopwatch", Counted)
+    made = maker.make(arm("diagonal"), case(), 5, 3)
+    assert made.prefill_seconds == 1
+    assert made.seconds == [made.counts["passes"]] * 3
+    assert made.info["flags"] == ["clock"]
+
+
+def test_the_bound_is_that_of_the_recorded_ceilings(maker: DecodingMaker) -> None:
+    info = maker.make(arm("diagonal"), case(), 5, 1).info
+    rates = {int(width): rate for width, rate in info["flops_per_second"].items()}
+    engine = next(iter(maker._engines.values())).engine
+    costs = pass_costs(tiny().shape, engine.tables, element_bytes=4)
+    expected = bound_seconds(costs, info["bandwidth_bytes_per_second"], interpolated(rates))
+    assert info["bound_seconds"] == pytest.approx(expected, rel=1e-12)
+    assert info["ceilings_unsteadiness"] >= 1
