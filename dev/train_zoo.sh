@@ -12,9 +12,12 @@ tokenizer="$out/tokenizer/tokenizer.safetensors"
 
 diptych train video-transformer --out "$out/video-9x9" --world crafter-9x9 --tokenizer "$tokenizer" --preset cpu \
     --seed 0
-diptych train video-transformer --out "$out/video-15x24" --world crafter-15x24 --tokenizer "$tokenizer" --preset cpu \
+diptych train video-transformer --out "$out/video-15x24-short" --world crafter-15x24 --tokenizer "$tokenizer" --preset cpu \
     --seed 0 --prompt-frames 2 --frames 3 --init "$out/video-9x9/video_transformer.safetensors" \
     --steps 460 --batch 4 --learning-rate 0.002 --set train_clips=960
+diptych train video-transformer --out "$out/video-15x24" --world crafter-15x24 --tokenizer "$tokenizer" --preset cpu \
+    --seed 1 --prompt-frames 2 --frames 5 --init "$out/video-15x24-short/video_transformer.safetensors" \
+    --steps 1600 --batch 4 --learning-rate 0.002 --set train_clips=1920 --set decay_fraction=0.35
 
 for size in 9x9 15x24; do
     python -m models.training.evaluate "video-transformer-crafter-$size" --split test --clips 64 --out "$out"

@@ -81,6 +81,9 @@ SAMPLING = {"temperature": 1.0, "top_p": 0.8}
 """MineWorld's sampling (arXiv 2504.08388, scripts/compute_metrics.sh)."""
 
 
+RANDOM = "llama-like-101m-random"
+
+
 def cases(model: str, group: str, count: int, *, speed_only: bool = False, **params: int) -> tuple[Case, ...]:
     """``count`` test clips for ``model``, one case each."""
     return tuple(
@@ -102,7 +105,7 @@ def scale(name: str, nine: int, wide: int, random: int) -> Scale:
         cases=(
             *cases("video-transformer-crafter-9x9", "crafter-9x9", nine),
             *cases("video-transformer-crafter-15x24", "crafter-15x24", wide),
-            *cases("llama-101m-random", "llama-101m-random", random, speed_only=True, prompt_frames=1, frames=2),
+            *cases(RANDOM, RANDOM, random, speed_only=True, prompt_frames=1, frames=2),
         ),
     )
 

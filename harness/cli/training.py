@@ -98,7 +98,7 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
         if not sign:
             raise UsageError(f"--set takes KEY=VALUE, not {pair!r}; such as --set steps=100")
         if key not in fields:
-            raise unknown("option", key, fields, "diptych train --help")
+            raise unknown("option of a preset", key, fields)
         found[key] = _list(value) if value.startswith("[") else value
     try:
         checked = options(**{"steps": 1, "batch": 1, "learning_rate": 1e-3, **found})

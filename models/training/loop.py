@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,16 +18,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.errors import DiptychError
+from harness.errors import DiptychError, StoppedError, UsageError
 from models.training.checkpoint import read_checkpoint, restore, write_checkpoint
 from models.training.curves import Curves
 from models.training.presets import TrainOptions
 from models.training.progress import Progress
 
 CHECKPOINT = "checkpoint.safetensors"
-CUT_OR_EXTEND = ("steps", "validate_every", "checkpoint_every", "threads", "workers", "processes")
-"""Options that a resumed run may change: ``steps`` only while the learning rate has not begun to fall; ``threads`` and
-``workers`` change the rounding of sums and nothing else."""
+CUT_OR_EXTEND = ("steps", "validate_every", "checkpoint_every", "threads", "processes")
+"""Options that a resumed run may change: ``steps`` only while the learning rate has not begun to fall; ``threads``
+changes the rounding of sums and nothing else."""
 
 
 @dataclass
@@ -86,6 +86,8 @@ def train(
     Returns:
         The last validation's numbers.
     """
+    if stop_after is not None and stop_after < 1:
+        raise UsageError(f"stop_after must be at least 1, not {stop_after}: a checkpoint belongs to a step.")
     if options.threads:
         torch.set_num_threads(options.threads)
     out.mkdir(parents=True, exist_ok=True)
@@ -100,16 +102,16 @@ def train(
         raise DiptychError(f"{path} exists. Go on with --resume, or choose another folder with --out.")
     curves = Curves(out, keep_through=step)
     facts = {"options": options.model_dump(mode="json"), "job": job.describe}
-    last = min(options.steps, stop_after or options.steps)
+    last = options.steps if stop_after is None else min(options.steps, stop_after)
     results: dict[str, float] = {}
-    with Progress("step", options.steps, step) as progress:
+    kept = step if path.exists() else None  # the step of the last checkpoint
+    with Progress("step", options.steps, step) as progress, _resumable(path, lambda: kept):
         while step < last:
             began = time.perf_counter()
             value, norm = _step(job, optimisers, options, step)
             if not torch.isfinite(torch.tensor(value)):
-                raise DiptychError(
-                    f"the loss is {value} at step {step}; lower --learning-rate. {path} is the last good state."
-                )
+                state = "no checkpoint was written yet" if kept is None else f"{path} is the state of step {kept}"
+                raise DiptychError(f"the loss is {value} at step {step}; lower --learning-rate ({state}).")
             curves.train(step, value, options.rate(step), norm, time.perf_counter() - began)
             step += 1
             if step == options.steps or (options.validate_every and step % options.validate_every == 0):
@@ -119,10 +121,22 @@ def train(
             if step == last or step % options.checkpoint_every == 0:
                 curves.flush()
                 write_checkpoint(path, job.model, optimisers, job.generators, {**facts, "step": step})
+                kept = step
             progress.update(step, f"loss {value:.4f}")
     curves.flush()
     curves.plot()
     return results or _validate(job)
+
+
+@contextlib.contextmanager
+def _resumable(path: Path, kept: Callable[[], int | None]) -> Iterator[None]:
+    """Turn Ctrl-C into the sentence that says what is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        step = kept()
+        left = "no checkpoint was written yet" if step is None else f"{path} keeps step {step}; go on with --resume"
+        raise StoppedError(f"stopped: {left}.") from None
 
 
 def autocast(options: TrainOptions) -> contextlib.AbstractContextManager[Any]:

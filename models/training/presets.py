@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from harness.errors import UsageError, unknown
@@ -29,7 +30,8 @@ class TrainOptions(Data):
         device: Torch device.
         threads: Torch threads of the optimiser and of validation; 0 leaves the default.
         workers: Threads that each take a part of the batch through the model, with one torch thread; on a shared CPU
-            this loses less to waiting than splitting every product. Another number gives other rounding.
+            this loses less to waiting than splitting every product. Another number is another run: the mean over parts
+            rounds otherwise, and the tokenizer takes its worst tiles from each part.
         validate_every: Steps between validations; 0 only at the end.
         checkpoint_every: Steps between checkpoints; one is always written at the end.
         train_clips: Training clips per world.
@@ -108,6 +110,8 @@ def preset(table: dict[str, TrainOptions], name: str, **changes: object) -> Trai
     for field in ("steps", "batch", "workers", "train_clips", "held_out_clips", "processes", "checkpoint_every"):
         if getattr(options, field) < 1:
             raise UsageError(f"{field} must be at least 1, not {getattr(options, field)}.")
+    if not (math.isfinite(options.learning_rate) and options.learning_rate > 0):
+        raise UsageError(f"learning_rate must be a number above 0, not {options.learning_rate}.")
     if options.batch % options.workers:
         raise UsageError(f"batch ({options.batch}) must be a multiple of workers ({options.workers}).")
     return options

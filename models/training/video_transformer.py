@@ -21,6 +21,7 @@ from models.training.clips import TokenClips, read_tokens, tokenise, write_token
 from models.training.loop import Job, autocast, train
 from models.training.presets import VIDEO_TRANSFORMER_PRESETS, TrainOptions, preset
 from models.training.progress import Progress
+from models.weights import weights_sha256
 from models.zoo.shapes import crafter_shape
 
 AXES = {"1d": 1, "3d": 3}
@@ -67,8 +68,8 @@ def train_video_transformer(
     options = preset(VIDEO_TRANSFORMER_PRESETS, preset_name, **changes)
     if (clips is None) != (validation_clips is None):
         raise UsageError("give both files of tokenised clips, training and validation, or neither.")
-    data = _clips(out / "train.npz", clips, world, "train", options.train_clips, tokenizer, options)
-    held_out = _clips(
+    data = kept_clips(out / "train.npz", clips, world, "train", options.train_clips, tokenizer, options)
+    held_out = kept_clips(
         out / "validation.npz", validation_clips, world, "validation", options.held_out_clips, tokenizer, options
     )
     length, rows, columns = data.tokens.shape[1:]
@@ -105,13 +106,14 @@ def train_video_transformer(
     return results
 
 
-def _clips(
+def kept_clips(
     kept: Path, given: Path | None, world: str, split: Any, count: int, tokenizer: str, options: TrainOptions
 ) -> TokenClips:
-    """The given file, or the one kept in the run's folder, or newly made."""
+    """The given file, or the one kept in the run's folder if it holds what is asked for, or newly made."""
     if given is not None:
         return read_tokens(given)
-    if not kept.exists():
+    wanted = {"world": world, "split": split, "tokenizer_sha256": weights_sha256(tokenizer)}
+    if not (kept.exists() and holds(read_tokens(kept), wanted, count)):
         with Progress(f"{split} clips of {world}", 0) as progress:
             made = tokenise(
                 world,
@@ -124,6 +126,11 @@ def _clips(
             )
         write_tokens(kept, made)
     return read_tokens(kept)
+
+
+def holds(clips: TokenClips, wanted: dict[str, str], count: int) -> bool:
+    """Tell whether a kept file was made from what is asked for now: an aborted run may have left another's."""
+    return len(clips.tokens) == count and all(clips.facts.get(key) == value for key, value in wanted.items())
 
 
 def grid_rotary(shape: TransformerShape, grid: Grid, device: str, dtype: torch.dtype = torch.float32) -> Rotary:

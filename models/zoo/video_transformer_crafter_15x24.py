@@ -6,11 +6,11 @@ from models.zoo.shapes import crafter_shape
 
 VIDEO_TRANSFORMER_CRAFTER_15X24 = VideoModel(
     name="video-transformer-crafter-15x24",
-    summary="2.6M-parameter transformer trained on Crafter clips of 15x24 tokens a frame (5 frames of context)",
+    summary="2.6M-parameter transformer trained on Crafter clips of 15x24 tokens a frame (7 frames of context)",
     world="crafter-15x24",
     shape=crafter_shape(),
     prompt_frames=2,
-    frames=3,
+    frames=5,
     tokenizer="tokenizer_crafter.safetensors",
     weights="video_transformer_crafter_15x24.safetensors",
 )

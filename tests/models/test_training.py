@@ -13,19 +13,22 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
+from torch import nn
 
-from harness.errors import DiptychError, UsageError
+from harness.errors import DiptychError, StoppedError, UsageError
 from harness.registry import REGISTRY, Entry
 from models.ar.loading import load_transformer, load_weights, save_transformer
 from models.ar.shapes import TransformerShape
 from models.ar.transformer import VideoTransformer, causal_attention
 from models.decoding.grid import Grid
 from models.tokenizers.fsq import FSQTokenizer
+from models.tokenizers.loading import load_tokenizer
 from models.tokenizers.shapes import TokenizerShape
+from models.training import loop as training_loop
 from models.training.attention import chunked_causal_attention
 from models.training.checkpoint import read_checkpoint
-from models.training.clips import TokenClips, read_tokens, write_tokens
-from models.training.loop import CHECKPOINT, make_optimisers
+from models.training.clips import TokenClips, read_tokens, tokenise, write_tokens
+from models.training.loop import CHECKPOINT, Job, make_optimisers, train
 from models.training.presets import TOKENIZER_PRESETS, VIDEO_TRANSFORMER_PRESETS, TrainOptions, preset
 from models.training.progress import Progress
 from models.training.tokenizer import frame_psnr, set_feature_projection, train_tokenizer
@@ -33,11 +36,13 @@ from models.training.video_transformer import (
     draw_sequences,
     grid_rotary,
     image_slots,
+    kept_clips,
     score_clips,
     sequence_loss,
     sequences,
     train_video_transformer,
 )
+from models.weights import weights_sha256
 from models.worlds.types import SPLITS
 from models.zoo.cards import VideoModel
 
@@ -327,7 +332,6 @@ def _builtin(monkeypatch) -> None:
 @pytest.mark.parametrize("name", ["video-transformer-crafter-9x9", "video-transformer-crafter-15x24"])
 def test_zoo_models_reconstruct_and_beat_copying(name: str, tmp_path: Path, monkeypatch) -> None:
     """Two test clips are a smoke test; the cards have the numbers with intervals."""
-    from models.tokenizers.loading import load_tokenizer
     from models.training.clips import main as export_main
     from models.training.evaluate import card_grid, copy_accuracy, interval
     from models.weights import ZOO
@@ -362,3 +366,110 @@ def test_progress_says_how_much_is_done_and_left(capsys, monkeypatch) -> None:
     assert lines[0].startswith("step 3/4: loss 0.5, ")
     assert lines[0].endswith(" min left")
     assert [line.split(":")[0] for line in lines[1:]][-1] == "clips 5/9"
+
+
+class Slope(nn.Module):
+    """One weight whose gradient is 10 in every part."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Parameter(torch.zeros(1))
+
+    def loss(self, step: int, part: int, parts: int) -> torch.Tensor:
+        return 10 * self.embed.sum()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_loop_follows_the_rate_averages_parts_and_clips(tmp_path: Path, monkeypatch, workers: int) -> None:
+    model = Slope()
+    seen: list[tuple[float, float]] = []
+
+    def record(optimiser: torch.optim.Optimizer, *_: object, **__: object) -> None:
+        seen.append((optimiser.param_groups[0]["lr"], float(model.embed.grad)))
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", record)
+    options = TrainOptions(steps=10, batch=2, workers=workers, learning_rate=0.5, warmup_steps=4, clip_norm=1.0)
+    train(Job(model, model.loss, dict, {}), options, tmp_path / "clipped")
+    assert [rate for rate, _ in seen] == [options.rate(step) for step in range(10)]
+    assert len({rate for rate, _ in seen}) > 4
+    assert [gradient for _, gradient in seen] == pytest.approx([1.0] * 10, rel=1e-5)
+    seen.clear()
+    train(Job(model, model.loss, dict, {}), options.model_copy(update={"clip_norm": 1e9}), tmp_path / "whole")
+    assert [gradient for _, gradient in seen] == pytest.approx([10.0] * 10)
+
+
+def test_windows_begin_anywhere_in_a_clip() -> None:
+    clips = make_clips(1)
+    first = {tuple(draw_sequences(clips, GRID, 11, 1, 0, step)[0, :6].tolist()) for step in range(40)}
+    assert first == {tuple(clips.tokens[0, start].reshape(-1).tolist()) for start in range(3)}
+
+
+def test_kept_clips_of_another_request_are_made_anew(tmp_path: Path, monkeypatch) -> None:
+    made: list[tuple[str, int]] = []
+
+    def tokenise(world: str, split: str, count: int, tokenizer: str, **_: object) -> TokenClips:
+        made.append((split, count))
+        clips = make_clips(count)
+        return TokenClips(
+            clips.tokens, clips.actions, clips.episode_seed, {**clips.facts, "world": world, "split": split,
+            "tokenizer_sha256": weights_sha256(tokenizer)},
+        )  # fmt: skip
+
+    monkeypatch.setattr("models.training.video_transformer.tokenise", tokenise)
+    options = TrainOptions(steps=1, batch=1, learning_rate=1e-3)
+
+    def clips(world: str, count: int) -> TokenClips:
+        return kept_clips(tmp_path / "train.npz", None, world, "train", count, "tokenizer_crafter.safetensors", options)
+
+    clips("one", 4)
+    clips("one", 4)
+    assert made == [("train", 4)]
+    assert clips("two", 4).facts["world"] == "two"
+    assert len(clips("two", 5).tokens) == 5
+    assert len(made) == 3
+
+
+def test_a_stopped_training_says_what_it_kept(tmp_path: Path, files, monkeypatch) -> None:
+    def interrupt(at: int) -> None:
+        original = training_loop._step
+
+        def step(job, optimisers, options, number):
+            if number == at:
+                raise KeyboardInterrupt
+            return original(job, optimisers, options, number)
+
+        monkeypatch.setattr(training_loop, "_step", step)
+
+    interrupt(6)
+    with pytest.raises(StoppedError, match=r"keeps step 4; go on with --resume"):
+        run(tmp_path / "run", files, checkpoint_every=4)
+    monkeypatch.undo()
+    interrupt(1)
+    with pytest.raises(StoppedError, match="no checkpoint was written yet"):
+        run(tmp_path / "other", files)
+
+
+def test_a_diverging_or_impossible_rate_is_one_message(tmp_path: Path, files) -> None:
+    with pytest.raises(DiptychError, match=r"lower --learning-rate \(no checkpoint was written yet\)"):
+        run(tmp_path / "run", files, learning_rate=1e30, warmup_steps=1)
+    for rate in (float("nan"), 0.0, -1.0):
+        with pytest.raises(UsageError, match="learning_rate must be a number above 0"):
+            run(tmp_path / "nan", files, learning_rate=rate)
+    with pytest.raises(UsageError, match="stop_after"):
+        run(tmp_path / "zero", files, stop_after=0)
+
+
+def test_tokenised_clips_keep_each_frame_with_its_action(monkeypatch) -> None:
+    rng = np.random.default_rng(0)
+    clips = [
+        SimpleNamespace(
+            frames=rng.integers(0, 256, (4, 72, 72, 3), dtype=np.uint8), actions=rng.integers(0, 17, 4), episode_seed=i
+        )
+        for i in range(3)
+    ]
+    world = SimpleNamespace(spec=SimpleNamespace(actions=range(17)), clips=lambda *_, **__: clips)
+    monkeypatch.setitem(REGISTRY.entries, ("world", "tiny"), Entry("world", "tiny", "", "here", lambda: world))
+    made = tokenise("tiny", "test", 3, "tokenizer_crafter.safetensors")
+    assert (made.actions == np.stack([clip.actions for clip in clips])).all()
+    tokens = load_tokenizer("tokenizer_crafter.safetensors").encode(clips[1].frames).numpy()
+    assert (made.tokens[1] == tokens).all()

@@ -5,8 +5,8 @@ from models.ar.shapes import TransformerShape
 from models.zoo.cards import VideoModel
 from models.zoo.shapes import CRAFTER_ACTIONS, CRAFTER_VOCABULARY
 
-LLAMA_101M_RANDOM = VideoModel(
-    name="llama-101m-random",
+LLAMA_LIKE_101M_RANDOM = VideoModel(
+    name="llama-like-101m-random",
     summary="Llama shape, 101M parameters, random weights (speed only), on the crafter-9x9 grid",
     world="crafter-9x9",
     shape=TransformerShape(
@@ -24,4 +24,4 @@ LLAMA_101M_RANDOM = VideoModel(
     frames=6,
     tokenizer="tokenizer_crafter.safetensors",
 )
-register("model", LLAMA_101M_RANDOM.name, summary=LLAMA_101M_RANDOM.summary)(LLAMA_101M_RANDOM)
+register("model", LLAMA_LIKE_101M_RANDOM.name, summary=LLAMA_LIKE_101M_RANDOM.summary)(LLAMA_LIKE_101M_RANDOM)
