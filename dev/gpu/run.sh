@@ -2,11 +2,12 @@
 # Everything that wants a GPU, for a machine with Python 3.12, torch and an NVIDIA card, and no network.
 #
 #   dev/gpu/run.sh prepare         before, on a machine with the network and the simulator: fills dev/gpu/clips
-#   dev/gpu/run.sh STAGE [FOLDER]  there: one of check, tests, train, bench, all; results go to FOLDER, else $OUT, else
+#   dev/gpu/run.sh STAGE [FOLDER]  there: one of check, tests, train, bench; results go to FOLDER, else $OUT, else
 #                                  dev/gpu/work/out
 #
-# Each stage ends in under 9 minutes (DIPTYCH_GPU_SECONDS) and goes on where it stopped when it is called again; what it
-# needs for that travels in FOLDER (state.tar.gz.*) for a machine that forgets. At most 8 files of 16 MiB are left there.
+# Each stage ends in under 9 minutes (DIPTYCH_GPU_SECONDS) and goes on where it stopped when it is called again. Where
+# dev/gpu/work is kept between calls that is all; for a machine that forgets, put the state.tar.gz.* that a stage left in
+# FOLDER into dev/gpu/clips before the next call. At most 8 files of 16 MiB are left in FOLDER.
 #
 # STATUS: written without a GPU at hand and never run on one. Expect to mend it on first use, and then delete this line.
 set -euo pipefail
@@ -22,23 +23,32 @@ python=${PYTHON:-python3}
 state=$out/state.tar.gz
 piece=15m
 most_bytes=$((64 * 1024 * 1024))
+clips=${DIPTYCH_GPU_CLIPS:-9600} # about 1 KB each as tokens
+steps=${DIPTYCH_GPU_STEPS:-8000} # of 64 sequences: 53 epochs of 9600 clips
 
 export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH} DIPTYCH_OFFLINE=1 DIPTYCH_RESULTS=$PWD/$work/results
-export DIPTYCH_CACHE=${DIPTYCH_CACHE:-$PWD/$carried/cache}
+export DIPTYCH_CACHE=$PWD/$carried/cache # the test clips that prepare rendered, and nothing of the caller's
 
 say() { printf '%s\n' "$*" >&2; }
+
+version_of() { "$python" -c 'import importlib.metadata, sys; print(importlib.metadata.version(sys.argv[1]))' "$1"; }
 
 # --- before: what a bare machine lacks --------------------------------------------------------------------------------
 
 prepare() {
+  rm -rf "$carried/wheels" "$carried/cache"
   mkdir -p "$carried/wheels" "$carried/cache"
   unset DIPTYCH_OFFLINE
-  "$python" -m pip download --quiet --no-deps --only-binary=:all: --python-version 3.12 -d "$carried/wheels" \
-    pydantic pydantic-core annotated-types typing-inspection crafter opensimplex ||
-    say "some wheels could not be had; the machine must bring those packages itself"
-  # Training and validation clips as tokens, and the frames of the test clips that the decoding suite shows.
-  "$python" -m models.training.clips crafter-9x9 train 9600 "$carried/train.npz"
-  "$python" -m models.training.clips crafter-9x9 validation 256 "$carried/validation.npz"
+  # What the machine lacks, in the versions that are installed here; crafter has no wheel, so it is built.
+  local name pinned=()
+  for name in pydantic pydantic-core annotated-types typing-inspection opensimplex; do
+    pinned+=("$name==$(version_of "$name")")
+  done
+  "$python" -m pip download --quiet --no-deps --only-binary=:all: --python-version 3.12 -d "$carried/wheels" "${pinned[@]}"
+  "$python" -m pip wheel --quiet --no-deps -w "$carried/wheels" "crafter==$(version_of crafter)"
+  # Training and validation clips as tokens: their frames stay here. The test clips of the decoding suite as frames.
+  DIPTYCH_CACHE=$PWD/$work/frames "$python" -m models.training.clips crafter-9x9 train "$clips" "$carried/train.npz"
+  DIPTYCH_CACHE=$PWD/$work/frames "$python" -m models.training.clips crafter-9x9 validation 256 "$carried/validation.npz"
   "$python" - <<'PYTHON'
 from harness.cli.builtin import load_builtin
 from harness.cli.verbs import get_suite
@@ -63,13 +73,14 @@ PYTHON
 begin() {
   say "$0: never run on a GPU before this commit; read what it says with that in mind"
   mkdir -p "$out" "$work"
-  if [ ! -e "$work/begun" ] && compgen -G "$state.*" >/dev/null; then
-    say "going on from $state.*"
-    cat "$state".* | tar -xz -C "$work"
+  local kept=$carried/state.tar.gz
+  if [ ! -e "$work/begun" ] && compgen -G "$kept.*" >/dev/null; then
+    say "going on from $kept.*"
+    cat "$kept".* | tar -xz -C "$work"
   fi
   touch "$work/begun"
   if compgen -G "$carried/wheels/*.whl" >/dev/null; then
-    # Only into a folder of ours, and behind what the machine has: its torch and NumPy stay in front.
+    # Into a folder of ours, which comes before what the machine has; torch and NumPy are not among them.
     "$python" -m pip install --quiet --no-index --no-deps --upgrade --target "$work/site" "$carried"/wheels/*.whl ||
       say "the carried wheels do not fit this Python"
     export PYTHONPATH=$PYTHONPATH:$PWD/$work/site
@@ -79,8 +90,10 @@ begin() {
 # Pack checkpoints and runs in pieces that fit through a small door; the old pieces go first.
 keep() {
   rm -f "$state".*
-  tar -cz -C "$work" --exclude=./site --exclude=./out --exclude='*/samples' . | split -b "$piece" -d - "$state."
+  tar -cz -C "$work" --exclude=./site --exclude=./out --exclude=./frames --exclude='*/samples' . |
+    split -b "$piece" -d - "$state."
   ls -l "$out" >&2
+  [ "$(find "$out" -type f | wc -l)" -le 8 ] || say "more than 8 files in $out: some may not come back"
 }
 
 check() {
@@ -131,7 +144,20 @@ tests() {
     say "tests: pytest or hypothesis is missing; not run"
     return 1
   fi
-  timeout "$seconds" "$python" -m pytest -m gpu -p no:cacheprovider tests 2>&1 | tee "$out/tests.txt"
+  # The rest of tests/ wants packages that such a machine lacks, and has no gpu test.
+  timeout "$seconds" "$python" -m pytest -m gpu -p no:cacheprovider tests/models tests/harness 2>&1 | tee "$out/tests.txt"
+}
+
+# What a long stage's exit code means: the clock ended it (timeout says 124, a second signal 137), or it failed.
+ended() {
+  case "$2" in
+    0) ;;
+    124 | 130 | 137) say "$1: not finished; call it again to go on" ;;
+    *)
+      say "$1: failed (exit $2)"
+      return "$2"
+      ;;
+  esac
 }
 
 # Interrupted by the clock, training leaves its last checkpoint, and a later call goes on from it.
@@ -139,7 +165,7 @@ train() {
   local folder=$work/video-transformer code=0 resume=False
   [ ! -e "$carried/train.npz" ] && { say "train: $carried/train.npz is missing; run prepare first"; return 1; }
   [ -e "$folder/checkpoint.safetensors" ] && resume=True
-  timeout --signal=INT --kill-after=30 "$seconds" "$python" - "$folder" "$carried" "$resume" 2>&1 <<'PYTHON' | tee -a "$out/train.txt" || code=$?
+  timeout --signal=INT --kill-after=30 "$seconds" "$python" - "$folder" "$carried" "$resume" "$steps" 2>&1 <<'PYTHON' | tee -a "$out/train.txt" || code=$?
 import sys
 from pathlib import Path
 
@@ -150,21 +176,20 @@ done = train_video_transformer(
     folder,
     "gpu",
     resume=resume,
+    steps=int(sys.argv[4]),
     clips=carried / "train.npz",
     validation_clips=carried / "validation.npz",
 )
 print("finished:", done.model_dump_json())
 PYTHON
-  if [ -e "$folder/video_transformer.safetensors" ]; then
-    cp "$folder/video_transformer.safetensors" "$out/"
-  else
-    say "train: not finished (exit $code); call it again to go on"
-  fi
+  [ -e "$folder/video_transformer.safetensors" ] && cp "$folder/video_transformer.safetensors" "$out/"
+  ended train "$code"
 }
 
 # One run of the decoding suite; a later call resumes it, trial by trial.
 bench() {
-  timeout --signal=INT --kill-after=30 "$seconds" "$python" - "${DIPTYCH_GPU_SCALE:-small}" 2>&1 <<'PYTHON' | tee -a "$out/bench.txt" || say "bench: not finished; call it again to go on"
+  local code=0
+  timeout --signal=INT --kill-after=30 "$seconds" "$python" - "${DIPTYCH_GPU_SCALE:-small}" 2>&1 <<'PYTHON' | tee -a "$out/bench.txt" || code=$?
 import os
 import sys
 from pathlib import Path
@@ -181,6 +206,7 @@ with RunProgress() as progress:
 print(facts.conclusion)
 print(facts.model_dump_json())
 PYTHON
+  ended bench "$code"
 }
 
 case "$stage" in
@@ -192,16 +218,8 @@ case "$stage" in
     keep
     exit "$code"
     ;;
-  all)
-    begin
-    code=0
-    check || exit 1
-    for each in tests train bench; do "$each" || code=1; done
-    keep
-    exit "$code"
-    ;;
   *)
-    say "usage: dev/gpu/run.sh prepare | check | tests | train | bench | all  [FOLDER]"
+    say "usage: dev/gpu/run.sh prepare | check | tests | train | bench  [FOLDER]"
     exit 2
     ;;
 esac

@@ -224,7 +224,10 @@ def _cut(recorded: list[tuple[Any, ...]], seed: int, start: int) -> Clip:
 
 
 def _simulator_versions() -> dict[str, str]:
-    return {name: importlib.metadata.version(name) for name in ("crafter", "opensimplex")}
+    try:
+        return {name: importlib.metadata.version(name) for name in ("crafter", "opensimplex")}
+    except importlib.metadata.PackageNotFoundError as error:
+        raise DiptychError(f"the world needs {error.name}, which is not installed: pip install {error.name}") from error
 
 
 class CrafterWorld:
