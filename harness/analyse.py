@@ -14,7 +14,7 @@ from harness.stats.compare import compare_runs
 from harness.stats.expected import Expected, expected_gains
 from harness.stats.findings import GroupAnalysis
 from harness.stats.outcome import Analysis, Comparison, ContextDifference, SetValue, Unmatched
-from harness.stats.pairing import Lost, count_unpaired, latest, lost_pairs, tabulate
+from harness.stats.pairing import Lost, count_unpaired, latest, lost_pairs, tabulate, without_mismatches
 from harness.stats.sentences import ORDER, sentence
 from harness.stats.verdict import conclusion
 from harness.store.records import TrialRecord
@@ -59,7 +59,7 @@ def analyse(
     check_suite(suite, metrics)
     chosen = {name: metrics[name] for name in judged_metrics(suite)}
     trials = latest(records)
-    table = tabulate(records)
+    table, notes = without_mismatches(tabulate(records), suite.baseline)
     present = {record.arm for record in trials}
     arms = [arm.name for arm in suite.arms if arm.name != suite.baseline and arm.name in present]
     cases = {case.name: case for scale in suite.scales.values() for case in scale.cases}
@@ -70,7 +70,6 @@ def analyse(
     ranked: list[tuple[tuple[bool, int, float], Conclusion]] = []
     set_values: list[SetValue] = []
     expected: list[Expected] = []
-    notes: list[str] = []
     for group in groups:
         names = {record.block.case for record in trials if record.block.group == group}
         speed_only = any(cases[name].speed_only for name in names if name in cases)
@@ -217,7 +216,14 @@ def _conclusions(
             speed_only=speed_only,
             sensitive=sensitive,
         )
-        remark = "quality insensitive" if word == "faster, quality inconclusive" and not sensitive else ""
+        remark = ""
+        if word == "faster, quality inconclusive" and not sensitive:
+            seen = "was not seen either" if suite.negative_control in lost else "was not run"
+            remark = f"quality insensitive: the negative control {seen}"
+        elif word == "not faster" and speed.verdict == "inconclusive":
+            remark = "speed inconclusive"
+        elif word == "speed only":
+            remark = "random weights"
         if word == "faster at comparable quality" and gone.share > LOST_SHARE:
             word = "faster, quality inconclusive"
             remark = f"{gone.pairs} of {gone.of} pairs lost to failed trials"
@@ -226,5 +232,5 @@ def _conclusions(
         if metric.direction == "lower" and gain:
             gain = 1 / gain
         key = (arm == suite.negative_control, ORDER.index(word), -gain)
-        result.append((key, Conclusion(arm=arm, group=group, word=word, sentence=text)))
+        result.append((key, Conclusion(arm=arm, group=group, word=word, remark=remark, sentence=text)))
     return result

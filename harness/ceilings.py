@@ -1,7 +1,7 @@
 """What a device can do at best, measured: bytes per second from memory, and FLOP per second of a matrix product.
 
-A rate is reported beside the bound of the same work: max(bytes / bandwidth, FLOPs / throughput at that width). Both
-ceilings are medians over interleaved rounds, so that a slow moment of the machine meets all of them.
+A rate is reported beside the bound of the same work: max(bytes / bandwidth, FLOPs / throughput at that width). A
+ceiling is the best of interleaved rounds: other processes can only make a round slower.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Ceilings(Data):
         flops_per_second: Width ``m`` → FLOP per second of ``[m, d] @ [d, d]``, 2·m·d² FLOP.
         matrix_side: ``d``.
         buffer_bytes: Size of the buffer that is read.
-        repeats: Rounds; each number is their median.
+        repeats: Rounds; each number is the best of them.
         unsteadiness: Largest ratio of a best round to its median; well above 1 on a machine that others load, where
             no ceiling can be measured (two threads on two loaded cores wait whole time slices for each other).
         method: One line.
@@ -52,7 +52,7 @@ class Ceilings(Data):
     repeats: int
     unsteadiness: float
     method: str = Field(
-        default="median of interleaved rounds; buffer larger than caches; products with a resident matrix"
+        default="best of interleaved rounds; buffer larger than caches; products with a resident matrix"
     )
 
 
@@ -61,7 +61,7 @@ def measure_ceilings(
     widths: Sequence[int] = (1, 8, 64),
     dtype: str = "float32",
     *,
-    repeats: int = 5,
+    repeats: int = 9,
     buffer_bytes: int | None = None,
     matrix_side: int | None = None,
     watch: Stopwatch | None = None,
@@ -123,18 +123,18 @@ def measure_ceilings(
                 _, seconds = watch.measure(call, 1)
                 if round_number > 0:
                     rates[name].append(amount / seconds[0])
-    medians = {name: statistics.median(found) for name, found in rates.items()}
+    best = {name: max(found) for name, found in rates.items()}
     return Ceilings(
         device=device,
         dtype=dtype,
         threads=torch.get_num_threads(),
-        bandwidth_bytes_per_second=max(medians["read"], medians["copy"], medians["product"]),
-        read_bytes_per_second=medians["read"],
-        copy_bytes_per_second=medians["copy"],
-        product_bytes_per_second=medians["product"],
-        flops_per_second={width: medians[width] for width in dict.fromkeys(widths)},
+        bandwidth_bytes_per_second=max(best["read"], best["copy"], best["product"]),
+        read_bytes_per_second=best["read"],
+        copy_bytes_per_second=best["copy"],
+        product_bytes_per_second=best["product"],
+        flops_per_second={width: best[width] for width in dict.fromkeys(widths)},
         matrix_side=side,
         buffer_bytes=held,
         repeats=repeats,
-        unsteadiness=max(max(found) / medians[name] for name, found in rates.items()),
+        unsteadiness=max(best[name] / statistics.median(found) for name, found in rates.items()),
     )

@@ -44,6 +44,11 @@ def check_suite(suite: Suite, metrics: Mapping[str, Metric]) -> None:
             f"{where} declares {suite.primary_speed!r} as its primary speed metric, which is not analysed as a ratio; "
             "name a rate or a time."
         )
+    if suite.primary_speed not in {threshold.metric for threshold in suite.thresholds}:
+        raise DiptychError(
+            f"{where} declares no threshold for its primary speed metric {suite.primary_speed!r}: without one "
+            "nothing is faster. Add Threshold(metric=..., tau=0.05, why=...) to its thresholds."
+        )
     control = suite.negative_control
     others = [arm.name for arm in suite.arms if arm.name != suite.baseline]
     if control is not None and control not in others:

@@ -87,12 +87,16 @@ def thread_count(asked: int | None) -> int:
     load a sequential pass took 4 ms with one thread and more than 200 ms with two. Both arms of a pair use the same.
 
     Raises:
-        UsageError: Fewer than 1.
+        UsageError: Fewer than 1, or more than there are cores to run them: they would only wait for each other.
     """
     if asked is None:
         return 1
-    if asked < 1:
-        raise UsageError(f"the number of threads must be at least 1, not {asked}. Try: --threads {available_cores()}")
+    cores = available_cores()
+    if not 1 <= asked <= cores:
+        raise UsageError(
+            f"the number of threads must be from 1 to {cores}, the cores that this process may use, not {asked}. "
+            f"Try: --threads {cores}"
+        )
     return asked
 
 

@@ -45,12 +45,15 @@ def write_atomically(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
-def usable_folder(folder: Path, what: str) -> Path:
+def usable_folder(
+    folder: Path, what: str, remedy: str = "Choose another with --results DIR or DIPTYCH_RESULTS."
+) -> Path:
     """Create ``folder`` with its parents if need be, and prove that a file can be written in it.
 
     Args:
         folder: The folder.
         what: What it is for, such as ``"results folder"``.
+        remedy: What to do about it.
 
     Returns:
         The folder.
@@ -58,7 +61,6 @@ def usable_folder(folder: Path, what: str) -> Path:
     Raises:
         DiptychError: A file is in the way, permission is missing, or the place is impossible.
     """
-    remedy = "Choose another with --results DIR or DIPTYCH_RESULTS."
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".probe."):

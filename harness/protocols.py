@@ -17,7 +17,10 @@ class Maker(Protocol):
     """
 
     def check(self, arm: Arm, case: Case) -> None:
-        """Raise :class:`harness.errors.DiptychError` if this arm cannot run this case; cheap, before any trial."""
+        """Raise :class:`harness.errors.DiptychError` if this arm cannot run this case.
+
+        Called for every arm and case before the first trial: the place to load and render what all of them share.
+        """
 
     def make(self, arm: Arm, case: Case, seed: int, repeats: int) -> Made:
         """Make the video of ``arm`` for ``case``; identical arguments give identical tokens and frames."""

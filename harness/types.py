@@ -208,12 +208,14 @@ class Conclusion(Data):
         arm: The arm.
         group: Stratum of cases.
         word: One of the fixed conclusions.
-        sentence: The same with its numbers and intervals.
+        remark: What the word alone would hide, such as ``"speed inconclusive"``; or nothing.
+        sentence: All of it with its numbers and intervals.
     """
 
     arm: str
     group: str
     word: ConclusionWord
+    remark: str = ""
     sentence: str
 
 

@@ -91,19 +91,18 @@ def load_into(path: Path, model: nn.Module, shape: Data, tensors: dict[str, Tens
         DiptychError: The file's shape is another (its fields are named), or tensors are missing, unknown or of another
             size (all are listed).
     """
-    stored, wanted = header.get("shape"), shape.model_dump(mode="json")
-    problems = []
-    if isinstance(stored, dict):
-        keys = sorted({*stored, *wanted})
-        problems = [f"{k} is {stored.get(k)}, expected {wanted.get(k)}" for k in keys if stored.get(k) != wanted.get(k)]
     expected = model.state_dict()
-    problems += [f"missing {name} {list(value.shape)}" for name, value in expected.items() if name not in tensors]
+    problems = [f"missing {name} {list(value.shape)}" for name, value in expected.items() if name not in tensors]
     problems += [f"unknown {name} {list(value.shape)}" for name, value in tensors.items() if name not in expected]
     problems += [
         f"{name} is {list(tensors[name].shape)}, expected {list(value.shape)}"
         for name, value in expected.items()
         if name in tensors and tensors[name].shape != value.shape
     ]
+    stored, wanted = header.get("shape"), shape.model_dump(mode="json")
+    if isinstance(stored, dict):  # also where every tensor fits: a rotary base has no tensor
+        differing = [key for key in sorted({*stored, *wanted}) if stored.get(key) != wanted.get(key)]
+        problems += [f"{key} is {stored.get(key)}, expected {wanted.get(key)}" for key in differing]
     if problems:
         more = f" and {len(problems) - 8} more" if len(problems) > 8 else ""
         raise DiptychError(f"{path} does not fit the model: {'; '.join(problems[:8])}{more}.")

@@ -180,8 +180,9 @@ def speed_up_figure(points: Sequence[SpeedPoint], baseline: ArmStyle, name: str)
         labels = [Label(baseline.name, baseline.colour, (1.0, 1.0), (1.0, 1.0), (1.0, 1.0))]
         for p in points:
             at = (p.by_passes, p.measured.value)
-            labels.append(Label(p.style.name, p.style.colour, at, (p.by_passes,) * 2, _ends(p.measured)))
-        place_labels(figure, axes, labels)
+            reach = (*_ends(p.measured), *([p.by_bound] if p.by_bound else []))  # the dotted line to the prediction too
+            labels.append(Label(p.style.name, p.style.colour, at, (p.by_passes,) * 2, (min(reach), max(reach))))
+        place_labels(figure, axes, labels, [(p.by_passes, p.by_bound) for p in points if p.by_bound])
         return to_svg(figure, name, f"Measured speed-up against the ratio of passes for {len(points)} arms.")
 
 

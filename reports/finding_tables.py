@@ -58,8 +58,8 @@ def metric_table(
     if all(f.estimate.value is None and f.arm_value is None for f in chosen):
         return None
     raw = {s.arm: s.raw for s in analysis.set_values if (s.metric, s.group) == (metric, group)}
-    reasons = {f.estimate.reason for f in chosen}
-    one_reason = len(chosen) > 1 and len(reasons) == 1
+    reasons = {f.estimate.reason for f in chosen if f.arm != suite.negative_control}
+    shared = reasons.pop() if len(chosen) > 1 and len(reasons) == 1 else None  # said once, below the table
     known = metrics.get(metric)
     unit = chosen[0].unit or (known.unit if known else "")
     shown = display_unit(unit, [v for f in chosen for v in (f.arm_value, f.baseline_value)])
@@ -101,16 +101,16 @@ def metric_table(
                     value(f.arm_value),
                     Cell(estimate_text(f.estimate, change.factor)),
                     Cell("", strip=strip),
-                    verdict_cell(f, with_reason=not one_reason),
+                    verdict_cell(f, with_reason=f.estimate.reason != shared),
                     Cell(str(f.estimate.n)),
                     Cell(str(f.estimate.clusters)),
                     Cell(ABSENT if f.correlation is None else number(f.correlation, 2)),
                 )
             )
     caption = _caption(chosen, known, ratio, change.label)
-    reason = chosen[0].estimate.reason
-    if one_reason and reason and any(f.threshold is not None or f.estimate.low is None for f in chosen):
-        caption += f" All rows: {reason}."
+    if shared and any(f.threshold is not None or f.estimate.low is None for f in chosen):
+        but = "" if all(f.estimate.reason == shared for f in chosen) else " but the negative control's"
+        caption += f" All rows{but}: {shared}."
     return Table(metric_title(metric), caption, columns, tuple(rows))
 
 

@@ -8,7 +8,15 @@ from collections.abc import Sequence
 from importlib.resources import files
 
 from reports.sections import Section
-from reports.wording import CONCLUSION_SYMBOLS, VERDICT_MEANINGS, VERDICT_SYMBOLS, count, metric_title, typeset
+from reports.wording import (
+    CONCLUSION_SYMBOLS,
+    MARGIN_SYMBOLS,
+    VERDICT_MEANINGS,
+    VERDICT_SYMBOLS,
+    count,
+    metric_title,
+    typeset,
+)
 
 
 def render(sections: Sequence[Section]) -> str:
@@ -35,7 +43,7 @@ def render(sections: Sequence[Section]) -> str:
         count=count,
         metric_title=metric_title,
         conclusion_symbols=CONCLUSION_SYMBOLS,
-        verdict_symbols=VERDICT_SYMBOLS,
+        verdict_symbols={**VERDICT_SYMBOLS, **MARGIN_SYMBOLS},
         verdict_meanings=VERDICT_MEANINGS,
         ours=Markup,  # for SVG that this package drew itself
     )

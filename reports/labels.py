@@ -56,13 +56,16 @@ def _candidates(x: float, y: float, wide: float, tall: float) -> list[tuple[floa
     return places
 
 
-def place_labels(figure: Figure, axes: Axes, labels: Sequence[Label]) -> None:
+def place_labels(
+    figure: Figure, axes: Axes, labels: Sequence[Label], marked: Sequence[tuple[float, float]] = ()
+) -> None:
     """Write each name beside its point.
 
     Args:
         figure: Laid out here, once.
         axes: Limits and scales are set already.
         labels: Points with their names.
+        marked: Further marks without names, to keep clear of.
     """
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # labels are placed for this layout; it must not move under them
@@ -70,6 +73,9 @@ def place_labels(figure: Figure, axes: Axes, labels: Sequence[Label]) -> None:
     area = axes.get_window_extent()
     marks: list[Box] = []
     obstacles: list[Box] = []
+    for point in marked:
+        px, py = to_pixels(point)
+        marks.append((px - MARK_RADIUS, py - MARK_RADIUS, px + MARK_RADIUS, py + MARK_RADIUS))
     for label in labels:
         (x, y), across, up = label.at, label.across, label.up
         px, py = to_pixels((x, y))

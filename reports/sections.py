@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from harness.stats.verdict import against_margin
 from harness.types import Conclusion, Estimate, Metric
 from reports.diptychs import Diptych, diptychs
 from reports.finding_tables import expected_table, metric_table, threshold_table
@@ -200,13 +201,15 @@ def _leaves(reading: Reading, metrics: Mapping[str, Metric], best: Conclusion) -
     if quality is None or quality.estimate.value is None:
         reason = (quality.estimate.reason if quality else None) or "no complete pair"
         return bought, Leaf("what it cost", title, UNJUDGED, reason, "")
-    unit = display_unit(metrics[quality.metric].unit if quality.metric in metrics else quality.unit, [])
+    known = quality.metric in metrics
+    unit = display_unit(metrics[quality.metric].unit if known else quality.unit, [])
     margin = with_unit(f"margin {plain(suite.margin)}", unit.label)
     cost = Leaf(
         "what it cost",
         f"{title}, {against} · {margin}",
         *_split(quality.estimate, unit.factor, unit.label),
-        quality.verdict,
+        # the margin decides this card, not the threshold of the metric's own table
+        against_margin(quality.estimate, suite.margin, metrics[quality.metric].scale if known else "difference"),
     )
     return bought, cost
 

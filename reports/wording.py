@@ -16,6 +16,7 @@ DIMENSIONLESS = ("fraction", "ssim", "frechet", "mmd2", "score")
 TITLES = {"psnr": "PSNR", "ssim": "SSIM", "kvd": "KVD", "fvd": "FVD", "lpips": "LPIPS", "frechet": "Fréchet distance"}
 
 VERDICT_SYMBOLS = {"improved": "▲", "regressed": "▼", "within noise": "≈", "inconclusive": "◇"}
+MARGIN_SYMBOLS = {"inside the margin": "≈", "beyond the margin": "▼", "margin undecided": "◇"}
 VERDICT_MEANINGS = {
     "improved": "the whole interval lies beyond the threshold, on the better side",
     "regressed": "the whole interval lies beyond the threshold, on the worse side",

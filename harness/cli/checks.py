@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import platform
 import shutil
@@ -195,15 +196,32 @@ def _weights(_results: str | None) -> Iterator[Check]:
     unreadable: list[str] = []
     for name, users in sorted(weight_users(fail=unreadable.append).items()):
         path = folder / name
-        if path.is_file():
-            detail = f"{_size(path.stat().st_size)}, sha256 {file_sha256(path)[:16]}…"
-            yield Check(name=f"weights {name}", ok=True, detail=detail)
-        else:
+        remedy = "reinstall diptych, or in a clone: git checkout models/zoo"
+        if not path.is_file():
             detail = f"absent; used by {', '.join(users)}"
-            remedy = "reinstall diptych, or see: diptych train --help"
-            yield Check(name=f"weights {name}", ok=False, detail=detail, remedy=remedy)
+            yield Check(name=f"weights {name}", ok=False, detail=detail, remedy=remedy)  # it may be a plug-in's
+            continue
+        detail = f"{_size(path.stat().st_size)}, sha256 {file_sha256(path)[:16]}…"
+        why = damaged_safetensors(path)
+        if why is not None:
+            detail += f"; damaged: {why}; used by {', '.join(users)}"
+        told = remedy if why else None
+        yield Check(name=f"weights {name}", ok=why is None, detail=detail, remedy=told, severity="required")
     for why in unreadable:
         yield Check(name="zoo", ok=False, detail=why, remedy="diptych list models")
+
+
+def damaged_safetensors(path: Path) -> str | None:
+    """Say why a weight file cannot be read, from its header and size alone (no torch), or None."""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            tensors = json.loads(file.read(length))
+        end = max((entry["data_offsets"][1] for name, entry in tensors.items() if name != "__metadata__"), default=0)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, MemoryError, OverflowError):
+        return "its header cannot be read"
+    missing = 8 + length + end - path.stat().st_size
+    return f"{missing} bytes are missing" if missing > 0 else None
 
 
 def _components(_results: str | None) -> Iterator[Check]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.cli.output import Output
 from harness.stats.sentences import SPOKEN_UNITS, decimals
-from harness.types import Estimate, Finding
+from harness.types import Conclusion, Estimate, Finding
 
 if TYPE_CHECKING:
     from harness.cli.facts import RunFacts
@@ -64,8 +64,10 @@ def print_conclusions(output: Output, facts: RunFacts) -> None:
     primary = [f for f in facts.findings if f.primary]
     metrics = list(dict.fromkeys(f.metric for f in primary))
     found = {(f.group, f.arm, f.metric): f for f in primary}
-    words = {(c.group, c.arm): c.word for c in facts.conclusions}
+    words = {(c.group, c.arm): _word(c) for c in facts.conclusions}
     gains = {(e.group, e.arm): e for e in facts.expected}
+    if not primary:
+        return
     rows = []
     for group, arm in dict.fromkeys((f.group, f.arm) for f in facts.findings):
         gain = gains.get((group, arm))
@@ -77,8 +79,14 @@ def print_conclusions(output: Output, facts: RunFacts) -> None:
         said = [None if f is None else " ".join(change(f.estimate)) for f in changes]
         clips = max((f.estimate.n for f in changes if f is not None), default=0)
         rows.append([group, arm, clips, *expected, *said, words.get((group, arm))])
-    output.table(("group", "arm", "blocks", "passes", "bound says", *metrics, "conclusion"), rows)
+    output.table(("group", "arm", "blocks", "passes", "predicted", *metrics, "conclusion"), rows)
     _say_left(output, len(facts.findings) - len(primary))
+
+
+def _word(conclusion: Conclusion) -> str:
+    """The word with the beginning of its remark; the sentence has all of it."""
+    remark = conclusion.remark.partition(":")[0]
+    return f"{conclusion.word} ({remark})" if remark else conclusion.word
 
 
 def _say_left(output: Output, left: int) -> None:

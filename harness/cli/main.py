@@ -106,6 +106,10 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:  # the reader of a pipe has seen enough
         sys.stdout = open("/dev/null", "w")  # noqa: SIM115 - closed by the exit that follows
         return 1
+    except ImportError as error:
+        _explain(error, arguments)
+        say(f"error: {_one_line(str(error))} Something that Diptych needs is missing or broken. See: diptych doctor")
+        return 1
     except OSError as error:
         _explain(error, arguments)
         say(f"error: {_one_line(str(error))}")

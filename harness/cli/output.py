@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ class Output:
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> None:
         """Print a table: drawn by rich on a terminal, aligned columns otherwise."""
         cells = [[_cell(value) for value in row] for row in rows]
-        if not is_terminal(self.stream):
+        if not is_terminal(self.stream) or not fits([list(columns), *cells]):
             lines = [title] if title else []
             self.stream.write("\n".join(lines + align([list(columns), *cells])) + "\n")
             return
@@ -71,11 +72,16 @@ class Output:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(*columns, title=title or None, box=box.SIMPLE_HEAD, title_justify="left")
+        table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left")
+        for number, column in enumerate(columns):  # a name or a number that is cut off is lost; only the last may wrap
+            table.add_column(column, no_wrap=number < len(columns) - 1)
         for row in cells:
             table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
         Console(file=self.stream).print(table)
 
+
+LAST_COLUMN = 24
+"""Characters that a drawn table's last column must have before it wraps."""
 
 _STYLES = {"improved": "green", "regressed": "red", "inconclusive": "yellow", "ok": "green", "FAILED": "red"}
 
@@ -92,9 +98,25 @@ def align(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
+def fits(rows: Sequence[Sequence[str]]) -> bool:
+    """True if a drawn table leaves room for its last column; else plain lines are easier to read."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+    return sum(widths) + 3 * len(rows[0]) + min(LAST_COLUMN, max(len(row[-1]) for row in rows)) <= terminal_width()
+
+
+def terminal_width() -> int:
+    """Columns of the terminal."""
+    return shutil.get_terminal_size().columns
+
+
 def is_terminal(stream: Any) -> bool:
     """True if ``stream`` is a terminal."""
     return bool(getattr(stream, "isatty", lambda: False)())
+
+
+def count(n: int, one: str, many: str = "") -> str:
+    """Write a count with its noun: ``1 pass``, ``3 passes``."""
+    return f"{n} {one if n == 1 else many or one + 's'}"
 
 
 def say(text: str) -> None:

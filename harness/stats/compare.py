@@ -14,7 +14,7 @@ import numpy as np
 from harness.errors import DiptychError, unknown
 from harness.stats.findings import GroupAnalysis, mean_value
 from harness.stats.outcome import Comparison, ContextDifference, Unmatched
-from harness.stats.pairing import Block, tabulate
+from harness.stats.pairing import Block, mismatch, tabulate
 from harness.store.records import Manifest, TrialRecord
 from harness.types import Finding, Metric
 
@@ -200,8 +200,9 @@ def _merge(
             if first is None and second is None:
                 continue
             if first is not None and second is not None:
-                why = _mismatch(first, second)
-                if why is None:
+                differing = mismatch(first, second)
+                why = f"the two runs' {differing} differ"
+                if differing is None:
                     merged.setdefault(block, {}).update({arm: second, _reference_name(arm): first})
                     continue
             else:
@@ -216,16 +217,6 @@ def _merge(
                 )
             )
     return merged, arms, unmatched
-
-
-def _mismatch(first: TrialRecord, second: TrialRecord) -> str | None:
-    """Say why two trials of one block are no pair, or None: they must start from one prompt, and judge by one truth.
-
-    At equal seeds their noise must agree too.
-    """
-    names = ["prompt", "reference", *(["noise"] if first.seed == second.seed else [])]
-    differing = [name for name in names if first.hashes.get(name) != second.hashes.get(name)]
-    return f"the two runs' {' and '.join(differing)} differ" if differing else None
 
 
 def _machine_values(blocks: Table, group: str, arms: Sequence[str], metrics: Mapping[str, Metric]) -> list[Unmatched]:

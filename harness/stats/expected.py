@@ -1,4 +1,4 @@
-"""What an arm should gain: fewer passes, and a shorter bound, by exact ratios that need no interval."""
+"""What an arm should gain: by counted passes, which are exact, and by the bound, as good as its measured ceilings."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def expected_gains(records: Sequence[TrialRecord], group: str, arms: Sequence[st
 def exact_ratio(
     records: Sequence[TrialRecord], arm: str, baseline: str, read: Callable[[TrialRecord], float | None]
 ) -> float | None:
-    """Baseline over arm of a quantity that is exact (a count, a prediction), as the geometric mean over shared blocks.
+    """Baseline over arm of a count or a prediction, as the geometric mean over shared blocks.
 
     Args:
         records: Finished trials of one group.

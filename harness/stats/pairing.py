@@ -47,6 +47,37 @@ def tabulate(records: Iterable[TrialRecord]) -> dict[Block, dict[str, TrialRecor
     return table
 
 
+def mismatch(one: TrialRecord, other: TrialRecord) -> str | None:
+    """Say why two trials of a block are no pair, or None.
+
+    They must start from one prompt and be judged by one truth; at equal seeds their noise must agree too, unless one of
+    them says that it consumes none (``info["deterministic"]``).
+    """
+    names = ["prompt", "reference"]
+    if one.seed == other.seed and not (one.info.get("deterministic") or other.info.get("deterministic")):
+        names.append("noise")
+    differing = [name for name in names if one.hashes.get(name) != other.hashes.get(name)]
+    return " and ".join(differing) if differing else None
+
+
+def without_mismatches(table: Table, baseline: str) -> tuple[dict[Block, dict[str, TrialRecord]], list[str]]:
+    """Leave out trials whose hashes are not their baseline's, and say which: they would be no pair.
+
+    The run itself refuses such halves; this finds records that were changed since.
+    """
+    kept: dict[Block, dict[str, TrialRecord]] = {}
+    notes = []
+    for block, halves in table.items():
+        first = halves.get(baseline)
+        for arm, record in halves.items():
+            why = None if first is None else mismatch(first, record)
+            if why is None:
+                kept.setdefault(block, {})[arm] = record
+            else:
+                notes.append(f"trial {record.index} ({block[1]}, {arm}) is left out: its {why} is not {baseline}'s")
+    return kept, notes
+
+
 def count_unpaired(table: Table, baseline: str) -> int:
     """Count finished trials that enter no comparison: arms without their baseline, baselines without any arm."""
     return sum(

@@ -28,11 +28,12 @@ def decimals(low: float, high: float) -> int:
     return min(max(1 - math.floor(math.log10(width)), 0), 6)
 
 
-def interval_text(low: float | None, high: float | None, places: int) -> str:
+def interval_text(low: float | None, high: float | None, places: int, *, signed: bool = False) -> str:
     """Return ``[low, high]``, or an empty string where there is no interval."""
     if low is None or high is None:
         return ""
-    return f"[{low:.{places}f}, {high:.{places}f}]"
+    sign = "+" if signed else ""
+    return f"[{low:{sign}.{places}f}, {high:{sign}.{places}f}]"
 
 
 def inverted(estimate: Estimate) -> Estimate:
@@ -67,7 +68,7 @@ def difference_text(finding: Finding) -> str:
     if estimate.unit == "ratio":
         return f"{finding.metric} {estimate.value:.{places}f}x {interval_text(estimate.low, estimate.high, places)}"
     value = f"{estimate.value:+.{places}f}{unit}"
-    return f"{finding.metric} {value} {interval_text(estimate.low, estimate.high, places)}"
+    return f"{finding.metric} {value} {interval_text(estimate.low, estimate.high, places, signed=True)}"
 
 
 def count_text(estimate: Estimate) -> str:
@@ -96,8 +97,4 @@ def sentence(
     if speed.estimate.n:
         text += f" over {count_text(speed.estimate)}"
     text += f": {word}"
-    if word == "not faster" and speed.verdict == "inconclusive":
-        remark = "; ".join(part for part in ("speed inconclusive", remark) if part)
-    if word == "speed only":
-        remark = "random weights"
     return f"{text} ({remark})." if remark else f"{text}."

@@ -28,6 +28,7 @@ from typing import Literal
 from harness.types import ConclusionWord, Estimate, Verdict
 
 AnyScale = Literal["ratio", "difference", "set"]
+Standing = Literal["inside the margin", "beyond the margin", "margin undecided"]
 
 
 def oriented(estimate: Estimate, scale: AnyScale) -> tuple[float, float] | None:
@@ -75,6 +76,28 @@ def verdict(estimate: Estimate, tau: float, scale: AnyScale) -> Verdict:
     return "inconclusive"
 
 
+def against_margin(estimate: Estimate | None, margin: float, scale: AnyScale) -> Standing:
+    """Say where an interval lies against the non-inferiority margin.
+
+    Args:
+        estimate: Of the primary quality metric, or None.
+        margin: > 0: in the metric's unit, or a fraction where it is analysed as a ratio.
+        scale: The metric's scale.
+
+    Raises:
+        ValueError: ``margin`` is not a positive number.
+    """
+    if not (math.isfinite(margin) and margin > 0):
+        raise ValueError(f"a non-inferiority margin is a finite number > 0, not {margin}")
+    interval = None if estimate is None else oriented(estimate, scale)
+    limit = bound(margin, scale)
+    if interval is None:
+        return "margin undecided"
+    if interval[0] > -limit:
+        return "inside the margin"
+    return "beyond the margin" if interval[1] < -limit else "margin undecided"
+
+
 def conclusion(
     speed: Verdict,
     quality: Estimate | None,
@@ -97,18 +120,14 @@ def conclusion(
     Raises:
         ValueError: ``margin`` is not a positive number.
     """
-    if not (math.isfinite(margin) and margin > 0):
-        raise ValueError(f"a non-inferiority margin is a finite number > 0, not {margin}")
+    standing = against_margin(quality if sensitive else None, margin, quality_scale)
     if speed_only:
         return "speed only"
     if speed != "improved":
         return "not faster"
-    interval = oriented(quality, quality_scale) if quality is not None and sensitive else None
-    limit = bound(margin, quality_scale)
-    if interval is None:
-        return "faster, quality inconclusive"
-    if interval[0] > -limit:
-        return "faster at comparable quality"
-    if interval[1] < -limit:
-        return "faster but worse"
-    return "faster, quality inconclusive"
+    words: dict[Standing, ConclusionWord] = {
+        "inside the margin": "faster at comparable quality",
+        "beyond the margin": "faster but worse",
+        "margin undecided": "faster, quality inconclusive",
+    }
+    return words[standing]

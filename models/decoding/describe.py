@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.errors import UsageError
 from models.decoding.grid import Grid
 from models.decoding.schedule import get_schedule
 from models.decoding.tables import compile_schedule
+
+MOST_SLOTS = 1_000_000
+"""Slots of the largest grid that is listed pass by pass."""
 
 
 def describe_schedule(
@@ -37,6 +41,11 @@ def describe_schedule(
         UsageError: Unknown schedule, or a size that is not possible.
     """
     grid = Grid(frames=frames, rows=rows, columns=columns, actions=actions, prompt_frames=prompt_frames)
+    if grid.slots > MOST_SLOTS:
+        raise UsageError(
+            f"{grid.slots} tokens, the prompt included, are more than a schedule is listed for: at most {MOST_SLOTS}. "
+            "Try fewer --frames."
+        )
     tables = compile_schedule(grid, get_schedule(name), k)
     steps: list[list[list[int]]] = [[] for _ in range(tables.passes)]
     for token, pass_ in enumerate(tables.order.tolist()):

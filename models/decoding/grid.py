@@ -47,7 +47,9 @@ class Grid:
             if value < least:
                 raise UsageError(f"{name} must be at least {least}, not {value}.")
         if self.prompt_frames == 0 and self.start_tokens == 0:
-            raise UsageError("a grid without prompt frames needs start_tokens ≥ 1: something must be fed first.")
+            raise UsageError(
+                "prompt_frames must be at least 1, not 0, where there are no start tokens: something must be fed first."
+            )
 
     @property
     def frame_tokens(self) -> int:

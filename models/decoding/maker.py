@@ -74,12 +74,14 @@ class DecodingMaker:
         self._ceilings: dict[str, Ceilings] = {}
 
     def check(self, arm: Arm, case: Case) -> None:
-        """Compile the arm's schedule for the case and load its model; raises a DiptychError for what cannot run."""
+        """Compile the arm's schedule for the case, load its model and render its clip; raises for what cannot run."""
         check_names(arm, case)
-        tables_of(arm, video_model(case), case)
+        card = video_model(case)
+        tables_of(arm, card, case)
         sampler_of(case)
         clip_of(case)
         self.load(case.model)  # missing or wrong weights are found here, and their hashes belong to the context
+        self.prompts.clip(case, card.world)  # a cache that cannot be written is found here, and no trial waits for it
 
     def context(self) -> dict[str, Any]:
         """Precision, batch size, the weights that are used, and what made the clips."""

@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from harness.errors import DiptychError, UsageError
-from harness.files import write_atomically
+from harness.files import usable_folder, write_atomically
 from models.worlds.types import Clip
 
 ARRAYS = ("frames", "actions", "semantic", "inventory", "daylight")
-SHARD_CLIPS = 24
+SHARD_CLIPS = 6
 """Clips of a shard at least; a shard holds whole episodes."""
 Play = Callable[..., list[Clip]]
 
@@ -118,8 +118,10 @@ class ClipCache:
         spans = {path: range(i * episodes, (i + 1) * episodes) for i, path in enumerate(paths)}
         missing = [path for path in paths if not path.exists()]
         done = count - min(count, len(missing) * size)
-        if progress and missing:
-            progress(done, count)
+        if missing:
+            usable_folder(self.root / "clips", "cache folder", "Choose another with DIPTYCH_CACHE.")
+            if progress:
+                progress(done, count)
         for path in self._build(play, arguments, {path: spans[path] for path in missing}, processes):
             done = min(count, done + size)
             if progress:

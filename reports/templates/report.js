@@ -11,7 +11,6 @@
     const seen = new Set();
     const update = () => {
       button.textContent = playing ? "Pause" : "Play";
-      button.setAttribute("aria-pressed", String(playing));
       for (const row of rows) row.run(playing && seen.has(row.element));
     };
     button.addEventListener("click", () => { playing = !playing; update(); });

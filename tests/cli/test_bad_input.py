@@ -152,3 +152,27 @@ def test_a_reader_that_leaves_early_is_no_error(plugin, tmp_path):
         check=False,
     )
     assert said.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("schedule", "diagonal", "--frames", "100000000", "--rows", "400", "--columns", "900"), "at most 1000000"),
+        (("schedule", "diagonal", *["--frames", "1", "--rows", "2", "--columns", "2", "--prompt-frames", "0"]), "prompt_frames"),
+        (("run", "tiny", "--threads", "9999"), "must be from 1 to"),
+    ],
+)
+def test_numbers_that_no_machine_can_follow_are_refused(diptych, arguments, part):
+    said = diptych(*arguments)
+    assert said.code == 2
+    assert said.err.count("\n") == 1
+    assert part in said.err
+
+
+def test_a_cache_that_cannot_be_written_is_found_before_any_trial(diptych, tmp_path):
+    (tmp_path / "file").write_text("")
+    said = diptych("run", "decoding", "--arms", "sequential,diagonal-k1", DIPTYCH_CACHE=str(tmp_path / "file"))
+    assert said.code == 1
+    assert "cache folder" in said.err
+    assert "DIPTYCH_CACHE" in said.err
+    assert not list(tmp_path.glob("results/*/*"))

@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.errors import DiptychError
 from harness.registry import Registry, register
-from harness.types import Arm, Case, Made, Metric, Scale, Suite
+from harness.types import Arm, Case, Made, Metric, Scale, Suite, Threshold
 
 
 def digest(*parts: object) -> str:
@@ -139,6 +139,7 @@ def a_suite(cases: int = 3, repetitions: int = 2, warmups: int = 1, speed_only: 
         primary_quality="closeness",
         margin=1.0,
         margin_why="test",
+        thresholds=(Threshold(metric="rate", tau=0.05),),
     )
 
 

@@ -21,9 +21,9 @@ class Scripted(Stopwatch):
         return call(), [self.left.pop(0)]
 
 
-def test_rates_are_amount_over_median_time_of_interleaved_rounds() -> None:
+def test_rates_are_amount_over_the_best_time_of_interleaved_rounds() -> None:
     # Order of a round: read, copy, product, width 1, width 16. The first round is not measured.
-    rounds = [[9.0] * 5, [1.0, 2.0, 0.5, 4.0, 8.0], [1.0, 2.0, 0.5, 4.0, 8.0], [100.0, 100.0, 9.0, 1.0, 1.0]]
+    rounds = [[9.0] * 5, [1.0, 2.0, 0.5, 4.0, 8.0], [2.0, 2.0, 0.5, 4.0, 8.0], [100.0, 100.0, 9.0, 16.0, 24.0]]
     watch = Scripted([seconds for one in rounds for seconds in one])
     found = measure_ceilings(widths=(1, 16), repeats=3, buffer_bytes=8192, matrix_side=32, dtype="float64", watch=watch)
     assert watch.left == []
@@ -33,7 +33,7 @@ def test_rates_are_amount_over_median_time_of_interleaved_rounds() -> None:
     assert found.product_bytes_per_second == 8192 / 0.5
     assert found.bandwidth_bytes_per_second == 8192 / 0.5
     assert found.flops_per_second == {1: 2 * 32 * 32 * 8 / 4.0, 16: 2 * 16 * 32 * 32 / 8.0}
-    assert found.unsteadiness == 8.0
+    assert found.unsteadiness == 2.0, "the best read is twice as fast as the median one"
     assert found.threads == torch.get_num_threads()
 
 

@@ -37,7 +37,7 @@ def suite(**changes) -> Suite:
 
 def test_a_sound_declaration_passes():
     check_suite(suite(), METRICS)
-    check_suite(suite(negative_control=None, thresholds=()), METRICS)
+    check_suite(suite(negative_control=None), METRICS)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,7 @@ def test_a_sound_declaration_passes():
         ({"thresholds": (Threshold(metric="rate", tau=-0.05),)}, "threshold -0.05 for rate"),
         ({"thresholds": (Threshold(metric="rat", tau=0.05),)}, "did you mean 'rate'"),
         ({"primary_speed": "ssim"}, "not analysed as a ratio"),
+        ({"thresholds": (Threshold(metric="ssim", tau=0.05),)}, "no threshold for its primary speed metric"),
         ({"metrics": ("rate", "psnr")}, "unknown metric 'psnr'"),
         ({"negative_control": "brokn"}, "did you mean 'broken'"),
         ({"negative_control": "base"}, "unknown negative control"),

@@ -287,7 +287,7 @@ def test_an_arm_that_cannot_run_a_case_stops_before_any_trial(tmp_path: Path) ->
         ({"device": "tpu"}, "unknown device 'tpu'"),
         ({"seed": -1}, "at least 0"),
         ({"arms": ["fast"]}, "must include the baseline"),
-        ({"threads": 0}, "at least 1"),
+        ({"threads": 0}, "must be from 1 to"),
         ({"keep_samples": -1}, "at least 0"),
         ({"results": ""}, "empty string"),
         ({"suite": "nothing"}, "unknown suite"),

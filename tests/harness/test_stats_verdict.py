@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.stats.verdict import conclusion, verdict
+from harness.stats.verdict import against_margin, conclusion, verdict
 from harness.types import Estimate
 
 
@@ -126,3 +126,15 @@ def test_unknown_or_insensitive_quality_is_inconclusive():
 def test_a_margin_must_be_positive(margin):
     with pytest.raises(ValueError, match="margin"):
         conclusion("improved", None, margin)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "standing"),
+    [(-0.01, 0.5, "inside the margin"), (-0.5, -0.3, "beyond the margin"), (-0.2, 0.1, "margin undecided")],
+)
+def test_the_margin_stands_apart_from_the_threshold(low, high, standing):
+    estimate = Estimate(value=(low + high) / 2, low=low, high=high, unit="dB")
+    assert against_margin(estimate, 0.1, "difference") == standing
+    assert against_margin(None, 0.1, "difference") == "margin undecided"
+    flipped = estimate.model_copy(update={"low": -high, "high": -low, "direction": "lower"})
+    assert against_margin(flipped, 0.1, "difference") == standing

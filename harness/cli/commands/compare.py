@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.argument("reference", metavar="A")
 @click.argument("candidate", metavar="B")
 @click.option("--metric", metavar="M", help="Only this metric.")
-@click.option("--gate", is_flag=True, help="Exit 3 if a primary finding regressed, 4 if one is unclear or missing.")
+@click.option("--gate", is_flag=True, help="Exit 3 if quality regressed, 4 if that is unclear.")
 @click.option("--across-contexts", is_flag=True, help="Compare although device, software or settings differ.")
 @click.option("--all", "everything", is_flag=True, help="Also the exploratory findings.")
 @results_option
@@ -35,7 +35,10 @@ def command(
     everything: bool,
     results: str | None,
 ) -> None:
-    """Compare run B, the candidate, with run A, the reference: same arms, paired block by block."""
+    """Compare run B, the candidate, with run A, the reference: same arms, paired block by block.
+
+    Quality and exact counts only: times and memory of separate runs were not measured side by side, and never gate.
+    """
     output: Output = ctx.obj
     facts = compare_runs(reference, candidate, metric=metric, across_contexts=across_contexts, results=results)
     output.emit(facts, lambda: _text(output, facts, everything))
@@ -51,10 +54,18 @@ def command(
 def _text(output: Output, facts: Comparison, everything: bool) -> str:
     output.stream.write(f"{facts.candidate} against {facts.reference}\n")
     print_findings(output, facts.findings, everything=everything)
-    if facts.unmatched:
-        rows = [
-            [u.group, u.arm, u.metric, u.reference_value, u.candidate_value, u.unit, u.reason] for u in facts.unmatched
-        ]
+    measured = [u for u in facts.unmatched if u.metric is not None]
+    if measured and everything:
+        rows = [[u.group, u.arm, u.metric, u.reference_value, u.candidate_value, u.unit, u.reason] for u in measured]
         output.table(("group", "arm", "metric", "A", "B", "unit", "not compared because"), rows)
+    elif measured:
+        names = ", ".join(dict.fromkeys(str(u.metric) for u in measured))
+        output.stream.write(f"not compared: {names}: {measured[0].reason}; both runs' values: --all\n")
+    lone = [u for u in facts.unmatched if u.metric is None]
+    for group in dict.fromkeys(u.group for u in lone):
+        these = [u for u in lone if u.group == group]
+        where = "all groups" if group is None else group
+        more = f" and {len(these) - 1} more" if len(these) > 1 else ""
+        output.stream.write(f"not compared: {where}: {these[0].arm}: {these[0].reason}{more}\n")
     different = [f"context: {d.key} is {d.reference} in A and {d.candidate} in B" for d in facts.context_differences]
     return "\n".join([*different, *(f"note: {note}" for note in facts.notes)])

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from harness.cli.options import common, results_option
-from harness.cli.output import Output
+from harness.cli.output import Output, count
 from harness.cli.verbs import write_report
 
 
@@ -20,4 +20,4 @@ from harness.cli.verbs import write_report
 def command(output: Output, runs: tuple[str, ...], target: str | None, results: str | None) -> None:
     """Write one self-contained HTML page of one or more runs."""
     written = write_report(runs, None if target is None else Path(target), results)
-    output.emit(written, lambda: f"{written.path} ({written.bytes} bytes, {len(written.runs)} runs)")
+    output.emit(written, lambda: f"{written.path} ({written.bytes} bytes, {count(len(written.runs), 'run')})")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from harness.cli.options import common
-from harness.cli.output import Output, align
+from harness.cli.output import Output, align, count
 from harness.cli.verbs import describe_schedule
 
 SHOWN_FRAMES = 2
@@ -33,10 +33,10 @@ def command(
 
 def _lines(facts: dict[str, Any]) -> list[str]:
     lines = [
-        f"{facts['name']}: {facts['tokens']} tokens ({facts['frames']} frames of {facts['rows']} × {facts['columns']}) "
-        f"in {facts['passes']} passes; k = {facts['k_effective']}",
-        f"at most {facts['max_width']} tokens predicted and {facts['max_inputs']} entries fed in a pass; "
-        f"actions are read up to {facts['action_lookahead_passes']} passes ahead",
+        f"{facts['name']}: {count(facts['tokens'], 'token')} ({count(facts['frames'], 'frame')} of {facts['rows']} × "
+        f"{facts['columns']}) in {count(facts['passes'], 'pass', 'passes')}; k = {facts['k_effective']}",
+        f"at most {count(facts['max_width'], 'token')} predicted and {count(facts['max_inputs'], 'entry', 'entries')} "
+        f"fed in a pass; actions are read up to {count(facts['action_lookahead_passes'], 'pass', 'passes')} ahead",
     ]
     passes = {tuple(token): number for number, step in enumerate(facts["steps"]) for token in step}
     for frame in range(min(facts["frames"], SHOWN_FRAMES)):

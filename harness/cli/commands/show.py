@@ -36,6 +36,8 @@ def _text(output: Output, facts: RunFacts, everything: bool) -> str:
         f"{facts.run_id}: suite {facts.suite} (version {facts.version}), scale {facts.scale}, {facts.path}\n"
         f"{trials.finished} of {trials.planned} trials finished, {trials.failed} failed, {trials.unpaired} unpaired\n"
     )
+    if trials.finished + trials.failed < trials.planned:
+        output.stream.write(f"not finished yet; to go on: diptych resume {facts.run_id}\n")
     if everything:
         print_findings(output, facts.findings, everything=True)
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.registry import register
-from harness.types import Arm, Case, Scale, Suite
+from harness.types import Arm, Case, Scale, Suite, Threshold
 from models.ar.shapes import TransformerShape
 from models.zoo.cards import VideoModel
 
@@ -49,6 +49,7 @@ def suite(model: str) -> Suite:
         primary_quality="psnr",
         margin=1.0,
         margin_why="a test",
+        thresholds=(Threshold(metric="frames_per_second", tau=0.05, why="a test"),),
     )
 
 
