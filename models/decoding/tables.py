@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from harness.errors import UsageError
 from models.decoding.grid import Grid
+from models.decoding.placeholders import placeholder_source
 from models.decoding.schedule import PlaceholderPolicy, Schedule, effective_delay
 from models.decoding.visibility import ProvisionalVisibility, sees
 
@@ -238,7 +239,7 @@ def compile_schedule(
         if known[slot] < pass_:
             writes[pass_, slot] = (slot, False, target)
         else:
-            source = _placeholder_source(grid, policy, order, token, pass_)
+            source = placeholder_source(grid, policy, order, token, pass_)
             writes[pass_, slot] = (source, True, target)
     final = {slot for (_, slot), (_, stand_in, _) in writes.items() if not stand_in}
     stood_in = {slot for (_, slot), (_, stand_in, _) in writes.items() if stand_in}
@@ -283,48 +284,3 @@ def _entries(writes: dict[tuple[int, int], tuple[int, bool, int]], passes: int) 
         target=np.array([v[2] for v in values], np.int64),
     )
     return entries, np.searchsorted(pass_, np.arange(passes + 1)).astype(np.int64)
-
-
-def _placeholder_source(grid: Grid, policy: PlaceholderPolicy, order: NDArray[np.int64], token: int, pass_: int) -> int:
-    """Slot whose token stands in for the unknown predecessor of ``token``, known by ``pass_``."""
-    before = token - 1  # the predecessor is an image token: action slots are always known
-    frame, inside = divmod(token, grid.frame_tokens)
-    before_frame, before_inside = divmod(before, grid.frame_tokens)
-    if policy == "prompt":
-        if grid.prompt_frames == 0:
-            raise UsageError(
-                "placeholder policy 'prompt' takes tokens from the first prompt frame, and there is none. "
-                "Use 'above' or 'repeat'."
-            )
-        return grid.start_tokens + before_inside
-    if policy == "previous":
-        return _known_slot(grid, order, policy, before_frame - 1, before_inside, pass_)
-    if policy == "above":
-        if inside >= grid.columns:
-            return _known_slot(grid, order, policy, frame, inside - grid.columns, pass_)
-        return _known_slot(grid, order, policy, frame - 1, inside, pass_)
-    row = before_inside // grid.columns
-    for column in reversed(range(grid.columns)):
-        candidate = row * grid.columns + column
-        if order[before_frame * grid.frame_tokens + candidate] < pass_:
-            return grid.slot(before_frame, row, column)
-    raise UsageError(
-        f"placeholder policy 'repeat' needs a token of frame {before_frame}, row {row} before pass {pass_}; "
-        f"this order has drawn none. Valid: {', '.join(('prompt', 'previous'))}."
-    )
-
-
-def _known_slot(grid: Grid, order: NDArray[np.int64], policy: str, frame: int, inside: int, pass_: int) -> int:
-    """Slot of an image token that must be known by ``pass_``; negative frames count back into the prompt."""
-    if frame < -grid.prompt_frames:
-        raise UsageError(
-            f"placeholder policy {policy!r} needs a frame before the first one, and there is no prompt frame. "
-            "Use 'repeat'."
-        )
-    if frame >= 0 and order[frame * grid.frame_tokens + inside] >= pass_:
-        row, column = divmod(inside, grid.columns)
-        raise UsageError(
-            f"placeholder policy {policy!r} needs token (frame {frame}, row {row}, column {column}) before pass "
-            f"{pass_}, but this order draws it later. Valid: prompt, previous, repeat."
-        )
-    return grid.slot(frame, inside // grid.columns, inside % grid.columns)

@@ -180,3 +180,29 @@ def test_an_episode_that_always_dies_says_so(monkeypatch) -> None:
     monkeypatch.setattr(crafter, "_attempt", lambda *_: None)
     with pytest.raises(DiptychError, match="died"):
         play(TINY, "test", 0)
+
+
+def scrolled(before: np.ndarray, after: np.ndarray) -> tuple[int, int]:
+    """The step (right, down) of the player that best explains how the map moved, (0, 0) preferred."""
+    height, width = before.shape
+
+    def agreement(right: int, down: int) -> float:
+        old = before[max(0, down) : height + min(0, down), max(0, right) : width + min(0, right)]
+        new = after[max(0, -down) : height + min(0, -down), max(0, -right) : width + min(0, -right)]
+        return float((old == new).mean())
+
+    return max([(0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)], key=lambda step: agreement(*step))
+
+
+def test_the_action_of_a_frame_leads_to_the_next_frame() -> None:
+    clips = play(CRAFTER_9X9.model_copy(update={"train_clips": 8, "warmup_steps": 0}), "train", 2)
+    steps = {(-1, 0): "move_left", (1, 0): "move_right", (0, -1): "move_up", (0, 1): "move_down"}
+    moved = []
+    for clip in clips:
+        for t in range(len(clip.actions) - 1):
+            step = scrolled(clip.semantic[t], clip.semantic[t + 1])
+            if step != (0, 0):
+                moved.append(CRAFTER_9X9.spec.actions[clip.actions[t]] == steps[step])
+    assert len(moved) > 20
+    assert np.mean(moved) > 0.95
+    assert len({round(float(clip.daylight[0]), 3) for clip in clips}) > 1, "time passes between clips"

@@ -1,12 +1,14 @@
 """Laws B and C: the engine against the float64 reference decoder, and what must not change its tokens."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+from hypothesis import assume, settings
 from hypothesis import given as for_all
-from hypothesis import settings
 from hypothesis import strategies as st
 
-from harness.errors import DiptychError
+from harness.errors import DiptychError, UsageError
 from models.decoding.engine import Engine
 from models.decoding.grid import Grid
 from models.decoding.reference import decode
@@ -26,13 +28,36 @@ SAMPLER = Sampler(top_p=0.9)
     st.booleans(),
     st.sampled_from(["1d", "3d"]),
     st.integers(0, 2**40),
+    st.sampled_from(["above", "repeat", "prompt", "previous"]),
+    st.booleans(),
+    st.integers(0, 2),
+    st.booleans(),
 )
-@settings(max_examples=40)
+@settings(max_examples=60)
 def test_engine_is_the_reference_decoder(
-    name: str, grid: Grid, k: int, provisional: str, refresh: bool, pad: bool, position: str, seed: int
+    name: str,
+    grid: Grid,
+    k: int,
+    provisional: str,
+    refresh: bool,
+    pad: bool,
+    position: str,
+    seed: int,
+    placeholder: str,
+    refresh_actions: bool,
+    start_tokens: int,
+    unprompted: bool,
 ) -> None:
     model = tiny(position)
-    compiled = tables(name, grid, k, provisional=provisional, refresh=refresh)
+    prompt_frames = 0 if unprompted and start_tokens else grid.prompt_frames
+    grid = replace(grid, start_tokens=start_tokens, prompt_frames=prompt_frames)
+    options = {"provisional": provisional, "refresh": refresh, "refresh_actions": refresh_actions}
+    try:
+        compiled = tables(name, grid, k, placeholder=placeholder, **options)
+    except UsageError as error:
+        valid = str(error).partition("Valid here: ")[2].rstrip(".").split(", ")
+        assume(valid != ["none"])  # frame-at-once without a prompt frame: nothing is known before its first pass
+        compiled = tables(name, grid, k, placeholder=valid[0], **options)
     prompt = given(grid, batch=2, seed=seed % 1000)
     engine = Engine(model, compiled, SAMPLER, batch=2, pad=pad)
     ours = engine.generate(prompt, [seed, seed + 1], trace=True)

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from harness.errors import UsageError
 from models.decoding.describe import describe_schedule
 from models.decoding.grid import Grid
-from models.decoding.schedule import PLACEHOLDERS
 from models.decoding.tables import NEVER
 from tests.models.decoding.helpers import delays, grids, names, tables
 
@@ -146,13 +145,13 @@ def test_placeholder_sources_are_those_of_the_law() -> None:
 @pytest.mark.parametrize("policy", ["prompt", "previous"])
 def test_placeholders_from_a_prompt_that_does_not_exist_are_refused(policy: str) -> None:
     grid = Grid(frames=1, rows=3, columns=4, prompt_frames=0, start_tokens=1)
-    with pytest.raises(UsageError, match="prompt"):
+    with pytest.raises(UsageError, match="Valid here: above, repeat"):
         tables("diagonal", grid, 1, placeholder=policy)
     assert tables("diagonal", grid, 1, placeholder="repeat").passes == 6
 
 
 def test_unknown_placeholder_source_fails_at_compile_time() -> None:
-    with pytest.raises(UsageError, match="before pass"):
+    with pytest.raises(UsageError, match=r"in pass 0\. Valid here: prompt, previous"):
         tables("frame-at-once", Grid(frames=1, rows=3, columns=4), placeholder="above")
 
 
@@ -194,5 +193,6 @@ def test_refreshing_actions_feeds_them_again_once_their_frame_is_complete() -> N
     for frame in range(2):
         complete = grid.rows * (frame + 1) - 1 + grid.columns
         for slot in grid.action_slots(frame):
-            assert entries.pass_[entries.slot == slot].tolist() == [grid.rows * (frame + 1), complete]
-    assert PLACEHOLDERS
+            here = entries.slot == slot
+            assert entries.pass_[here].tolist() == [grid.rows * (frame + 1), complete]
+            assert not entries.provisional[here].any(), "an action is known: nothing stands in for it"
