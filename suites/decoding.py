@@ -119,8 +119,8 @@ DECODING = register("suite", "decoding")(
         baseline="sequential",
         scales={
             "smoke": scale("smoke", nine=12, wide=0, random=0),
-            "small": scale("small", nine=64, wide=24, random=6),
-            "full": scale("full", nine=256, wide=64, random=16),
+            "small": scale("small", nine=64, wide=64, random=12),
+            "full": scale("full", nine=256, wide=128, random=24),
         },
         metrics=METRICS,
         primary_speed="frames_per_second",
