@@ -63,7 +63,7 @@ DECODING_PLACEHOLDERS = register("suite", "decoding-placeholders")(
             ),
         ),
         baseline="sequential",
-        scales={"smoke": scale("smoke", 8), "small": scale("small", 32), "full": scale("full", 256)},
+        scales={"smoke": scale("smoke", 8), "small": scale("small", 64), "full": scale("full", 256)},
         metrics=METRICS,
         primary_speed="frames_per_second",
         primary_quality="ssim",

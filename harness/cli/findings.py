@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from harness.cli.output import Output
-from harness.stats.sentences import SPOKEN_UNITS, decimals
+from harness.stats.sentences import SPOKEN_UNITS, decimals, fixed, interval_text
 from harness.types import Conclusion, Estimate, Finding
 
 if TYPE_CHECKING:
@@ -28,16 +28,12 @@ def change(estimate: Estimate) -> tuple[str, str]:
     if value is None:
         return "-", "-"
     ratio = estimate.unit == "ratio"
-    known = low is not None and high is not None
-    places = decimals(low, high) if low is not None and high is not None else 3
-    if ratio:
-        places = max(places, 2)
     unit = f" {estimate.unit}" if estimate.unit in SPOKEN_UNITS else ""
-    said = f"×{value:.{places}f}" if ratio else f"{value:+.{places}f}{unit}"
-    if not known:
-        return said, "-"
-    sign = "" if ratio else "+"
-    return said, f"[{low:{sign}.{places}f}, {high:{sign}.{places}f}]"
+    if low is None or high is None:
+        return f"×{value:.3g}" if ratio else f"{value:+.3g}{unit}", "-"
+    places = max(decimals(low, high), 2) if ratio else decimals(low, high)
+    said = f"×{value:.{places}f}" if ratio else f"{fixed(value, places, signed=True)}{unit}"
+    return said, interval_text(low, high, places, signed=not ratio)
 
 
 def print_findings(output: Output, findings: Sequence[Finding], *, everything: bool = False) -> None:

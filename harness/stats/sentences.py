@@ -28,12 +28,17 @@ def decimals(low: float, high: float) -> int:
     return min(max(1 - math.floor(math.log10(width)), 0), 6)
 
 
+def fixed(value: float, places: int, *, signed: bool = False) -> str:
+    """Write ``value`` with ``places`` decimals; what is rounded to zero has no sign."""
+    text = f"{value:+.{places}f}" if signed else f"{value:.{places}f}"
+    return text if any(c in "123456789" for c in text) else text.lstrip("+-")
+
+
 def interval_text(low: float | None, high: float | None, places: int, *, signed: bool = False) -> str:
     """Return ``[low, high]``, or an empty string where there is no interval."""
     if low is None or high is None:
         return ""
-    sign = "+" if signed else ""
-    return f"[{low:{sign}.{places}f}, {high:{sign}.{places}f}]"
+    return f"[{fixed(low, places, signed=signed)}, {fixed(high, places, signed=signed)}]"
 
 
 def inverted(estimate: Estimate) -> Estimate:
@@ -67,7 +72,7 @@ def difference_text(finding: Finding) -> str:
     places = decimals(estimate.low, estimate.high)
     if estimate.unit == "ratio":
         return f"{finding.metric} {estimate.value:.{places}f}x {interval_text(estimate.low, estimate.high, places)}"
-    value = f"{estimate.value:+.{places}f}{unit}"
+    value = f"{fixed(estimate.value, places, signed=True)}{unit}"
     return f"{finding.metric} {value} {interval_text(estimate.low, estimate.high, places, signed=True)}"
 
 

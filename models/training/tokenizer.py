@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harness.errors import UsageError
+from harness.files import usable_folder
 from harness.registry import REGISTRY
 from models.tokenizers.fsq import FSQTokenizer
 from models.tokenizers.loading import save_tokenizer
@@ -52,6 +53,7 @@ def train_tokenizer(
         Validation numbers: ``psnr_<world>`` in dB, mean over frames.
     """
     options = preset(TOKENIZER_PRESETS, preset_name, **changes)
+    usable_folder(out, "training folder", "Choose another with --out.")
     if not worlds:
         raise UsageError("name at least one world to train on (--world crafter-9x9).")
     model = FSQTokenizer(shape or TokenizerShape()).reset(torch.Generator().manual_seed(seed)).to(options.device)

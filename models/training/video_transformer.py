@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from harness.errors import UsageError
+from harness.files import usable_folder
 from models.ar.loading import load_weights, save_transformer
 from models.ar.shapes import TransformerShape
 from models.ar.transformer import Rotary, VideoTransformer, rotary_table
@@ -21,7 +22,7 @@ from models.training.clips import TokenClips, read_tokens, tokenise, write_token
 from models.training.loop import Job, autocast, train
 from models.training.presets import VIDEO_TRANSFORMER_PRESETS, TrainOptions, preset
 from models.training.progress import Progress
-from models.weights import weights_sha256
+from models.weights import read_weights, weights_sha256
 from models.zoo.shapes import crafter_shape
 
 AXES = {"1d": 1, "3d": 3}
@@ -68,6 +69,9 @@ def train_video_transformer(
     options = preset(VIDEO_TRANSFORMER_PRESETS, preset_name, **changes)
     if (clips is None) != (validation_clips is None):
         raise UsageError("give both files of tokenised clips, training and validation, or neither.")
+    usable_folder(out, "training folder", "Choose another with --out.")
+    if init is not None:
+        read_weights(init)  # what cannot be read is found before clips are rendered
     data = kept_clips(out / "train.npz", clips, world, "train", options.train_clips, tokenizer, options)
     held_out = kept_clips(
         out / "validation.npz", validation_clips, world, "validation", options.held_out_clips, tokenizer, options

@@ -60,7 +60,7 @@ def test_a_terminal_gets_a_table_and_a_pipe_gets_columns():
         (Estimate(value=1.382, low=1.359, high=1.404, unit="ratio"), ("×1.382", "[1.359, 1.404]")),
         (Estimate(value=-0.5, low=-0.75, high=-0.25, unit="dB"), ("-0.50 dB", "[-0.75, -0.25]")),
         (Estimate(value=None, reason="fewer than 6 clusters"), ("-", "-")),
-        (Estimate(value=1.0, unit="ratio", reason="one case"), ("×1.000", "-")),
+        (Estimate(value=1.0, unit="ratio", reason="one case"), ("×1", "-")),
     ],
 )
 def test_a_change_is_said_with_its_interval_or_the_reason(estimate, said):

@@ -1,0 +1,50 @@
+"""README's numbers are those of the committed records."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import re
+from pathlib import Path
+
+from harness import show_run
+from harness.store.run_store import RunStore
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BASELINES = ROOT / "results" / "baselines"
+
+
+def only_run(suite: str, scale: str) -> Path:
+    (path,) = (BASELINES / suite).glob(f"*-{scale}-*")
+    return path
+
+
+def test_the_table_of_results_is_that_of_the_committed_run() -> None:
+    spec = importlib.util.spec_from_file_location("readme_table", ROOT / "dev" / "readme_table.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    run = only_run("decoding", "small")
+    assert module.table(show_run(str(run))) in README
+    assert run.name in README
+
+
+def test_the_margin_is_half_of_what_the_control_loses_at_least() -> None:
+    facts = show_run(str(only_run("decoding-placeholders", "full")))
+    (found,) = [f.estimate for f in facts.findings if f.arm == "frame-at-once" and f.metric == "ssim"]
+    suite = RunStore.open(only_run("decoding", "small")).manifest.suite
+    assert suite.margin == math.floor(-found.high / 2 * 1000) / 1000
+    assert f"{-found.value:.3f} [{-found.high:.3f}, {-found.low:.3f}]" in suite.margin_why
+
+
+def test_null_says_nothing_and_its_floors_are_those_of_the_readme() -> None:
+    facts = show_run(str(only_run("null", "small")))
+    assert {f.verdict for f in facts.findings} <= {"within noise", "inconclusive"}
+    same = [f for f in facts.findings if f.arm == "same-seed"]
+    assert all(f.estimate.low == f.estimate.high == 0 for f in same if f.metric in ("ssim", "psnr", "token_accuracy"))
+    (speed,) = [f.estimate for f in same if f.metric == "frames_per_second"]
+    floor = max(abs(speed.low - 1), abs(speed.high - 1)) * 100
+    (quality,) = [f.estimate for f in facts.findings if f.arm == "shifted-seed" and f.metric == "ssim"]
+    reach = max(abs(quality.low), abs(quality.high))
+    said = re.search(r"at most ([\d.]+) % in speed .* another seed moves SSIM by ±([\d.]+)", README.replace("\n", " "))
+    assert (float(said[1]), float(said[2])) == (round(floor + 0.05, 1), round(reach, 3))
