@@ -48,3 +48,9 @@ def test_null_says_nothing_and_its_floors_are_those_of_the_readme() -> None:
     reach = max(abs(quality.low), abs(quality.high))
     said = re.search(r"at most ([\d.]+) % in speed .* another seed moves SSIM by ±([\d.]+)", README.replace("\n", " "))
     assert (float(said[1]), float(said[2])) == (round(floor + 0.05, 1), round(reach, 3))
+
+
+def test_the_cost_of_stale_stand_ins_is_the_committed_one() -> None:
+    facts = show_run(str(only_run("decoding-placeholders", "small")))
+    costs = [-f.estimate.value for f in facts.findings if f.metric == "ssim" and f.arm.endswith("-stale")]
+    assert f"costs {min(costs):.3f} to {max(costs):.3f} of SSIM" in README
