@@ -741,7 +741,7 @@ def test_halves_of_different_processes_share_quality_and_no_times():
     result = analyse(suite, split, METRICS)
     assert finding(result, "fps").estimate.n == 31
     assert finding(result, "accuracy").estimate.n == 32
-    assert any("1 pairs of diagonal were split" in note for note in result.notes)
+    assert any("pairs of diagonal that an interruption split: 1;" in note for note in result.notes)
 
 
 def test_flags_are_counted():
