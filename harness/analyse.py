@@ -60,6 +60,7 @@ def analyse(
     chosen = {name: metrics[name] for name in judged_metrics(suite)}
     trials = latest(records)
     table, notes = without_mismatches(tabulate(records), suite.baseline)
+    paired = [record for halves in table.values() for record in halves.values()]
     present = {record.arm for record in trials}
     arms = [arm.name for arm in suite.arms if arm.name != suite.baseline and arm.name in present]
     cases = {case.name: case for scale in suite.scales.values() for case in scale.cases}
@@ -90,7 +91,7 @@ def analyse(
                 )
         findings += judged
         set_values += analysis.set_values.values()
-        expected += expected_gains([t for t in trials if t.status == "finished"], group, arms, suite.baseline)
+        expected += expected_gains(paired, group, arms, suite.baseline)
         notes += _disagreements(judged, chosen)
         lost = {arm: lost_pairs(trials, group, arm, suite.baseline) for arm in arms}
         notes += [f"{group}: {lost_text(arm, lost[arm])}" for arm in arms if lost[arm].pairs]

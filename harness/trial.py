@@ -18,6 +18,7 @@ from harness.load import FLAGGED_CORES, LoadReading, foreign_cores, load_average
 from harness.protocols import Extractor, Maker
 from harness.provenance import now
 from harness.samples import save_sample
+from harness.stats.pairing import shared_hashes
 from harness.store.records import FeatureRows, PlannedTrial, TrialError, TrialRecord
 from harness.store.run_store import RunStore
 from harness.types import Arm, Case, Made, Metric
@@ -177,9 +178,9 @@ def check_hashes(
 ) -> None:
     """Prove that this half met what the other halves of its block met.
 
-    ``prompt`` and ``reference`` must agree always; ``weights`` unless the arms name other weights (a parameter of
-    ``WEIGHT_PARAMS``); ``noise`` at equal seeds, unless one of both says ``info["deterministic"]`` (greedy: it consumes
-    none). What cannot be proved does not count as matched: all but the reference must be there.
+    :func:`harness.stats.pairing.shared_hashes` must agree, and ``weights`` unless the arms name other weights (a
+    parameter of ``WEIGHT_PARAMS``). What cannot be proved does not count as matched: all but the reference must be
+    there.
 
     Raises:
         RejectedError: A hash is missing, or differs.
@@ -192,11 +193,11 @@ def check_hashes(
             )
     for half in halves:
         other = arms[half.arm]
-        names = ["prompt", "reference"]
+        names = shared_hashes(
+            same_seed=half.seed == trial.seed, deterministic=deterministic or bool(half.info.get("deterministic"))
+        )
         if all(arm.params.get(key) == other.params.get(key) for key in WEIGHT_PARAMS):
             names.append("weights")
-        if half.seed == trial.seed and not (deterministic or half.info.get("deterministic")):
-            names.append("noise")
         for name in names:
             mine, theirs = hashes.get(name), half.hashes.get(name)
             if mine != theirs:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from harness.stats.sentences import count as count  # one plural for the command line and the page
 from harness.types import Estimate
 
 MINUS = "\u2212"
@@ -169,11 +170,6 @@ def metric_title(name: str) -> str:
 def sentence_case(text: str) -> str:
     """Begin with a capital letter; the rest stays as it is."""
     return text[:1].upper() + text[1:]
-
-
-def count(n: int, one: str, many: str = "") -> str:
-    """Write a count with its noun: ``1 trial``, ``3 trials``."""
-    return f"{n} {one if n == 1 else many or one + 's'}"
 
 
 def spans(indices: Iterable[int]) -> str:

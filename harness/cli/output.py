@@ -114,11 +114,6 @@ def is_terminal(stream: Any) -> bool:
     return bool(getattr(stream, "isatty", lambda: False)())
 
 
-def count(n: int, one: str, many: str = "") -> str:
-    """Write a count with its noun: ``1 pass``, ``3 passes``."""
-    return f"{n} {one if n == 1 else many or one + 's'}"
-
-
 def say(text: str) -> None:
     """Print one line to stderr."""
     sys.stderr.write(text + "\n")

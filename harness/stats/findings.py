@@ -167,8 +167,8 @@ class GroupAnalysis:
             )
         if left_out.split:
             self.notes.append(
-                f"{self.group}: pairs of {arm} that an interruption split: {left_out.split}; their halves were measured "
-                "by different processes, and are left out of times and memory"
+                f"{self.group}: pairs of {arm} that an interruption split: {left_out.split}; their halves were "
+                "measured by different processes, and are left out of times and memory"
             )
         return pairs
 

@@ -47,15 +47,21 @@ def tabulate(records: Iterable[TrialRecord]) -> dict[Block, dict[str, TrialRecor
     return table
 
 
-def mismatch(one: TrialRecord, other: TrialRecord) -> str | None:
-    """Say why two trials of a block are no pair, or None.
+def shared_hashes(*, same_seed: bool, deterministic: bool) -> list[str]:
+    """Name the hashes that two trials of a block must share: one prompt, one truth, and at equal seeds one noise.
 
-    They must start from one prompt and be judged by one truth; at equal seeds their noise must agree too, unless one of
-    them says that it consumes none (``info["deterministic"]``).
+    Args:
+        same_seed: Both have one seed.
+        deterministic: One of them says that it consumes no noise (``info["deterministic"]``).
     """
     names = ["prompt", "reference"]
-    if one.seed == other.seed and not (one.info.get("deterministic") or other.info.get("deterministic")):
-        names.append("noise")
+    return [*names, "noise"] if same_seed and not deterministic else names
+
+
+def mismatch(one: TrialRecord, other: TrialRecord) -> str | None:
+    """Say why two trials of a block are no pair, or None: which of :func:`shared_hashes` differ."""
+    deterministic = bool(one.info.get("deterministic") or other.info.get("deterministic"))
+    names = shared_hashes(same_seed=one.seed == other.seed, deterministic=deterministic)
     differing = [name for name in names if one.hashes.get(name) != other.hashes.get(name)]
     return " and ".join(differing) if differing else None
 

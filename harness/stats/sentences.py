@@ -76,11 +76,16 @@ def difference_text(finding: Finding) -> str:
     return f"{finding.metric} {value} {interval_text(estimate.low, estimate.high, places, signed=True)}"
 
 
+def count(n: int, one: str, many: str = "") -> str:
+    """Write a count with its noun: ``1 trial``, ``3 trials``."""
+    return f"{n} {one if n == 1 else many or one + 's'}"
+
+
 def count_text(estimate: Estimate) -> str:
     """Return ``32 clips`` or, with repetitions, ``64 blocks of 32 cases``."""
     if estimate.n == estimate.clusters:
-        return f"{estimate.n} clip{'s' if estimate.n != 1 else ''}"
-    return f"{estimate.n} blocks of {estimate.clusters} case{'s' if estimate.clusters != 1 else ''}"
+        return count(estimate.n, "clip")
+    return f"{count(estimate.n, 'block')} of {count(estimate.clusters, 'case')}"
 
 
 def sentence(

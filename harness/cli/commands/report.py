@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from harness.cli.options import common, results_option
-from harness.cli.output import Output, count
+from harness.cli.output import Output
 from harness.cli.verbs import write_report
+from harness.stats.sentences import count
 
 
 @click.command("report")

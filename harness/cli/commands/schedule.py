@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from harness.cli.options import common
-from harness.cli.output import Output, align, count
+from harness.cli.output import Output, align
 from harness.cli.verbs import describe_schedule
+from harness.stats.sentences import count
 
 SHOWN_FRAMES = 2
 
