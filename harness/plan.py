@@ -9,6 +9,7 @@ neither place nor predecessor favours an arm. Labels and rows are drawn afresh f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from harness.errors import DiptychError, UsageError, unknown
@@ -40,6 +41,8 @@ def chosen_scale(suite: Suite, scale: str) -> Scale:
         raise DiptychError(f"{where} names case {twice[0]!r} twice; cases must be unique.")
     if found.repetitions < 1 or found.repeats < 1 or found.warmups < 0:
         raise DiptychError(f"{where} needs repetitions ≥ 1, repeats ≥ 1 and warmups ≥ 0.")
+    if found.repeat_seconds is not None and not 0 < found.repeat_seconds < math.inf:
+        raise DiptychError(f"{where} needs repeat_seconds > 0, or none for no limit.")
     return found
 
 

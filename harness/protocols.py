@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.types import Arm, Case, Made
+from harness.types import Arm, Case, Made, Repeats
 
 
 class Maker(Protocol):
@@ -22,8 +22,11 @@ class Maker(Protocol):
         Called for every arm and case before the first trial: the place to load and render what all of them share.
         """
 
-    def make(self, arm: Arm, case: Case, seed: int, repeats: int) -> Made:
-        """Make the video of ``arm`` for ``case``; identical arguments give identical tokens and frames."""
+    def make(self, arm: Arm, case: Case, seed: int, repeats: Repeats) -> Made:
+        """Make the video of ``arm`` for ``case``; identical arguments give identical tokens and frames.
+
+        What is timed goes through :func:`harness.measure.measure`.
+        """
 
     def context(self) -> dict[str, Any]:
         """Facts that can change the numbers: weights' hashes, precision, sampling."""

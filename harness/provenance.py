@@ -10,6 +10,7 @@ import functools
 import hashlib
 import importlib.metadata
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from typing import Any
 
 from harness.device import Device, determinism_facts
 from harness.files import file_sha256
+from harness.load import load_average
 from harness.store.records import Plan
 from harness.types import Suite
 
@@ -69,6 +71,22 @@ def software_context() -> dict[str, Any]:
         "torch": torch.__version__,
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "determinism": determinism_facts(),
+    }
+
+
+def bench_context() -> dict[str, Any]:
+    """Return what can change a benchmark's numbers, torch left alone: processor, load, Python, arrays, code."""
+    packages = installed_packages()
+    names = ("numpy", "scipy", "pandas", "torch")
+    return {
+        "cpu": cpu_model(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "packages": {name: packages[name] for name in names if name in packages},
+        "threads": os.environ.get("OMP_NUM_THREADS"),
+        "load_average": load_average(),
+        "commit": code_facts()["commit"],
+        "time": now(),
     }
 
 

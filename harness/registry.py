@@ -35,6 +35,7 @@ PLURALS = {
     "world": "worlds",
     "maker": "makers",
     "extractor": "extractors",
+    "bench": "benches",
 }
 
 

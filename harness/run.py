@@ -29,7 +29,7 @@ from harness.store.locate import results_root
 from harness.store.records import BlockKey, Manifest, Plan, PlannedTrial, TrialRecord
 from harness.store.run_store import RunStore
 from harness.trial import Bench, crashed, run_trial, shape_key, warm_up
-from harness.types import Metric, Suite
+from harness.types import Metric, Repeats, Suite
 
 __all__ = ["Progress", "ProgressEvent", "RunResult", "resume_run", "run_suite"]
 
@@ -209,7 +209,7 @@ def run_missing(
         extractors=parts.extractors,
         arms={arm.name: arm for arm in suite.arms},
         cases={case.name: case for case in scale.cases},
-        repeats=scale.repeats,
+        repeats=Repeats(count=scale.repeats, limit_seconds=scale.repeat_seconds),
         kept=kept_blocks(plan, int(manifest.info.get("keep_samples", DEFAULT_KEPT_BLOCKS))),
     )
     records = {record.index: record for record in store.records()}

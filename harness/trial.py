@@ -21,7 +21,7 @@ from harness.samples import save_sample
 from harness.stats.pairing import shared_hashes
 from harness.store.records import FeatureRows, PlannedTrial, TrialError, TrialRecord
 from harness.store.run_store import RunStore
-from harness.types import Arm, Case, Made, Metric
+from harness.types import Arm, Case, Made, Metric, Repeats
 
 SHAPE_PARAMS = ("world", "frames", "prompt_frames", "rows", "columns", "height", "width", "batch")
 WEIGHT_PARAMS = ("model", "weights", "checkpoint")  # arms that differ in one of these are meant to differ in weights
@@ -38,7 +38,7 @@ class Bench:
         extractors: By feature space.
         arms: By name.
         cases: By name.
-        repeats: Timed calls inside a trial.
+        repeats: When a trial stops repeating its timed call.
         kept: Blocks whose videos are saved.
         load: Reads the machine's load; tests inject one.
     """
@@ -49,7 +49,7 @@ class Bench:
     extractors: Mapping[str, Extractor]
     arms: Mapping[str, Arm]
     cases: Mapping[str, Case]
-    repeats: int
+    repeats: Repeats
     kept: frozenset[Any] = frozenset()
     load: Callable[[], LoadReading] = read_load
 
@@ -84,7 +84,7 @@ def run_trial(bench: Bench, trial: PlannedTrial, halves: Iterable[TrialRecord]) 
         info["foreign_cores"] = None if cores is None else round(cores, 3)
         if cores is not None and cores > FLAGGED_CORES:
             flags.append("load")
-        flags += [str(flag) for flag in made.info.get("flags", [])]
+        flags += made.flags
         check_output(made)
         hashes = trial_hashes(made)
         deterministic = bool(made.info.get("deterministic"))
@@ -97,11 +97,12 @@ def run_trial(bench: Bench, trial: PlannedTrial, halves: Iterable[TrialRecord]) 
             first_call_seconds=made.first_call_seconds,
             prefill_seconds=made.prefill_seconds,
             peak_memory_bytes=made.peak_memory_bytes,
+            energy_joules=made.energy_joules,
             counts={name: int(n) for name, n in made.counts.items()},
             hashes=hashes,
             features={} if case.speed_only else feature_rows(made, bench.extractors),
             flags=flags,
-            info={**info, **{k: v for k, v in made.info.items() if k != "flags"}},
+            info={**info, **made.info},
         )
         return with_sample(bench.store, record, made) if trial.block in bench.kept else record
     except Exception as error:  # noqa: BLE001 - whatever an arm does wrong is this trial's failure, not the run's
@@ -281,7 +282,7 @@ def warm_up(bench: Bench, trial: PlannedTrial) -> None:
     arm, case = bench.arms[trial.arm], bench.cases[trial.block.case]
     out_of_memory = False
     try:
-        bench.makers[arm.maker].make(arm, case, trial.seed, 1)
+        bench.makers[arm.maker].make(arm, case, trial.seed, Repeats())
     except Exception as error:  # noqa: BLE001 - the trial meets the same error and records it
         out_of_memory = is_out_of_memory(error)
     if out_of_memory:  # outside the handler: the exception's frames hold what is to be released

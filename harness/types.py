@@ -66,6 +66,18 @@ class Case(Data):
     speed_only: bool = False
 
 
+class Repeats(Data):
+    """When a trial stops repeating its timed call: on count and on time, never on what was measured.
+
+    Attributes:
+        count: Most calls.
+        limit_seconds: No further call begins once this much time has passed in the trial; None for no limit.
+    """
+
+    count: int = Field(default=1, ge=1)
+    limit_seconds: float | None = Field(default=None, gt=0)
+
+
 class Scale(Data):
     """How much of a suite to run.
 
@@ -73,8 +85,9 @@ class Scale(Data):
         name: ``"smoke"``, ``"small"`` or ``"full"``.
         cases: The cases, in order.
         repetitions: Blocks per case.
-        warmups: Unmeasured calls per arm and group before the first trial, on the measured shapes.
-        repeats: Timed calls inside one trial; the trial's value is their median.
+        warmups: Fewest unmeasured calls per arm and group before the first trial, on the measured shapes.
+        repeats: Most timed calls inside one trial; the trial's value is their median.
+        repeat_seconds: No further timed call begins in a trial once this much time has passed; None for no limit.
     """
 
     name: str
@@ -82,6 +95,7 @@ class Scale(Data):
     repetitions: int = 1
     warmups: int = 1
     repeats: int = 1
+    repeat_seconds: float | None = None
 
 
 class Threshold(Data):
@@ -268,6 +282,8 @@ class Made:
             same in all of its trials.
         prefill_seconds: Duration of one pass over the prompt alone, or None.
         peak_memory_bytes: Peak of the measured call, or None; by the process on CPU, by the allocator on CUDA.
+        energy_joules: Energy that the device took for one measured call, or None.
+        flags: What was amiss with the measurement (:data:`harness.measure.FLAGS`); the sample is kept.
         counts: Exact counts: ``frames``, ``tokens``, ``passes``.
         values: Metrics that only the maker can compute, by metric name (``token_accuracy``).
         hashes: SHA-256 of ``prompt``, ``noise``, ``weights`` (needed: halves are matched by them) and ``tokens``.
@@ -285,5 +301,7 @@ class Made:
     counts: dict[str, int]
     values: dict[str, float]
     hashes: dict[str, str]
+    energy_joules: float | None = None
+    flags: list[str] = field(default_factory=list)
     info: dict[str, Any] = field(default_factory=dict)
     tokens: Any = None

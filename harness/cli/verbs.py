@@ -6,18 +6,19 @@ raises :class:`harness.errors.DiptychError` for what a user can cause.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli.builtin import load_builtin, reach
 from harness.cli.facts import PlanFacts, ReportFacts, RunFacts, TrialCounts, complete_pairs
-from harness.errors import DiptychError
+from harness.errors import DiptychError, UsageError
 from harness.store.records import Manifest, TrialRecord
 from harness.types import Metric, Suite
 
 if TYPE_CHECKING:
     from harness.analyse import Analysis, Comparison
+    from harness.benches.rows import BenchFacts
 
 DEFAULT_SCALE = "smoke"
 
@@ -231,6 +232,29 @@ def compare_runs(
             f"{', '.join(shown)}{f' and {more} more' if more else ''}. To compare all the same: --across-contexts"
         )
     return comparison
+
+
+def run_bench(
+    name: str, *, quick: bool = False, seed: int = 0, tell: Callable[[str], None] = lambda _: None
+) -> BenchFacts:
+    """Measure Diptych itself.
+
+    Args:
+        name: A registered benchmark, such as ``"statistics"``.
+        quick: Smaller sizes, for a look.
+        seed: Seed of what is simulated, ≥ 0.
+        tell: Told what is being done.
+
+    Raises:
+        UsageError: Unknown benchmark, or a negative seed.
+    """
+    from harness.benches.rows import Bench, BenchFacts
+    from harness.provenance import bench_context
+
+    if seed < 0:
+        raise UsageError(f"the seed must be an integer of at least 0, not {seed}. Try: --seed 0")
+    bench: Bench = load_builtin().get("bench", name)
+    return BenchFacts(name=name, rows=tuple(bench(quick=quick, seed=seed, tell=tell)), context=bench_context())
 
 
 REGRESSED, INCONCLUSIVE = 3, 4

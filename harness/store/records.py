@@ -12,7 +12,7 @@ from pydantic import Field
 
 from harness.types import Data, Suite
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 Status = Literal["finished", "failed"]
 
 
@@ -137,6 +137,8 @@ class TrialRecord(Data):
         first_call_seconds: Duration of the session's first call on these shapes, or None; the same in all its trials.
         prefill_seconds: Duration of one pass over the prompt alone, or None.
         peak_memory_bytes: Peak of the measured call, or None.
+        energy_joules: Energy that the device took for one measured call, or None.
+        warmup_seconds: Durations of the unmeasured calls that this trial had to wait for; empty for most.
         counts: ``frames``, ``tokens``, ``passes``.
         hashes: SHA-256 of ``prompt``, ``noise``, ``weights``, ``tokens``, and ``reference``, the true continuation.
         features: Extractor name → feature rows.
@@ -159,6 +161,8 @@ class TrialRecord(Data):
     first_call_seconds: float | None = None
     prefill_seconds: float | None = None
     peak_memory_bytes: int | None = None
+    energy_joules: float | None = None
+    warmup_seconds: list[float] = Field(default_factory=list)
     counts: dict[str, int] = Field(default_factory=dict)
     hashes: dict[str, str] = Field(default_factory=dict)
     features: dict[str, FeatureRows] = Field(default_factory=dict)

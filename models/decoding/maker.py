@@ -12,11 +12,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from harness.ceilings import Ceilings, measure_ceilings
-from harness.clock import Stopwatch
 from harness.errors import RejectedError
-from harness.memory import PeakMemory
+from harness.measure import measure
 from harness.registry import REGISTRY
-from harness.types import Arm, Case, Made
+from harness.types import Arm, Case, Made, Repeats
 from models.ar.loading import load_transformer
 from models.ar.transformer import VideoTransformer, causal_attention, rotary_table
 from models.decoding.bound import bound_seconds, interpolated, pass_costs
@@ -103,20 +102,18 @@ class DecodingMaker:
             self._models[name] = Loaded(card, transformer.eval(), tokenizer, digest)
         return self._models[name]
 
-    def make(self, arm: Arm, case: Case, seed: int, repeats: int) -> Made:
+    def make(self, arm: Arm, case: Case, seed: int, repeats: Repeats) -> Made:
         """Decode the case's clip by the arm's schedule; see :meth:`harness.protocols.Maker.make`."""
         loaded = self.load(case.model)
         ready = self._ready(arm, case, loaded)
         engine, tables = ready.engine, ready.engine.tables
         grid = tables.grid
         prompt = self.prompts.prompt(case, loaded.card, loaded.tokenizer, grid)
-        watch = Stopwatch(self.device)
         if ready.first_call_seconds is None:
-            _, first = watch.measure(lambda: engine.generate(prompt.given, [seed]), 1)
-            ready.first_call_seconds = first[0]
-        _, prefill = watch.measure(lambda: engine.prefill(prompt.given), 1)
-        with PeakMemory(self.device) as peak:
-            generation, seconds = watch.measure(lambda: engine.generate(prompt.given, [seed]), repeats)
+            ready.first_call_seconds = measure(lambda: engine.generate(prompt.given, [seed]), self.device).seconds[0]
+        prefill = measure(lambda: engine.prefill(prompt.given), self.device)
+        measured = measure(lambda: engine.generate(prompt.given, [seed]), self.device, repeats)
+        generation = measured.result
         if not generation.finite:
             raise RejectedError("NotFinite", "the logits hold NaN or infinity, so the tokens mean nothing")
         tokens = generation.tokens[0].cpu()
@@ -126,10 +123,12 @@ class DecodingMaker:
             video=video,
             reference=frames[grid.prompt_frames : grid.prompt_frames + grid.frames],
             prompt=frames[: grid.prompt_frames],
-            seconds=seconds,
+            seconds=measured.seconds,
             first_call_seconds=ready.first_call_seconds,
-            prefill_seconds=prefill[0],
-            peak_memory_bytes=peak.bytes,
+            prefill_seconds=prefill.seconds[0],
+            peak_memory_bytes=measured.peak_memory_bytes,
+            energy_joules=measured.energy_joules,
+            flags=measured.flags,
             counts={"frames": grid.frames, "tokens": grid.tokens, "passes": tables.passes},
             values={} if loaded.card.speed_only else self._quality(loaded, prompt, tokens, grid),
             hashes={
@@ -147,8 +146,7 @@ class DecodingMaker:
                 "action_lookahead_passes": tables.action_lookahead_passes,
                 "cache_bytes": engine.cache.bytes,
                 **self._bound(loaded, tables),
-                "peak_memory_method": peak.method,
-                "flags": list(watch.flags),
+                **measured.info,
             },
             tokens=tokens.numpy(),
         )

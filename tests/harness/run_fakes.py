@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.errors import DiptychError
 from harness.registry import Registry, register
-from harness.types import Arm, Case, Made, Metric, Scale, Suite, Threshold
+from harness.types import Arm, Case, Made, Metric, Repeats, Scale, Suite, Threshold
 
 
 def digest(*parts: object) -> str:
@@ -38,8 +38,8 @@ class FakeMaker:
     def context(self) -> dict[str, Any]:
         return {"weights": self.weights}
 
-    def make(self, arm: Arm, case: Case, seed: int, repeats: int) -> Made:
-        self.calls.append((arm.name, case.name, seed, repeats))
+    def make(self, arm: Arm, case: Case, seed: int, repeats: Repeats) -> Made:
+        self.calls.append((arm.name, case.name, seed, repeats.count))
         fault = self.behaviour.get((arm.name, case.name), "")
         time.sleep(self.sleep)
         if fault == "raise":
@@ -48,9 +48,9 @@ class FakeMaker:
             raise MemoryError
         if fault == "torch memory":
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 byte")
-        if fault == "interrupt" and repeats > 1:
+        if fault == "interrupt" and repeats.count > 1:
             raise KeyboardInterrupt
-        if fault == "die" and repeats > 1:
+        if fault == "die" and repeats.count > 1:
             os.kill(os.getpid(), signal.SIGKILL)
         truth = np.random.default_rng(int(digest(case.name)[:8], 16)).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
         noise = np.random.default_rng(seed).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
@@ -63,7 +63,7 @@ class FakeMaker:
             video=video,
             reference=noise if fault == "other truth" else truth,
             prompt=truth[:1],
-            seconds=[float("nan")] if fault == "nan seconds" else [0.25] * repeats,
+            seconds=[float("nan")] if fault == "nan seconds" else [0.25] * repeats.count,
             first_call_seconds=9.0,
             prefill_seconds=None,
             peak_memory_bytes=1000,

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from harness import measure as measure_module
 from harness.clock import Stopwatch
 from harness.errors import RejectedError, UsageError
-from harness.types import Arm, Case
+from harness.types import Arm, Case, Repeats
 from models.decoding import maker as maker_module
 from models.decoding.bound import bound_seconds, interpolated, pass_costs
 from models.decoding.engine import Engine
@@ -116,7 +117,7 @@ def case(index: int = 0, model: str = "trained", **params: object) -> Case:
 
 
 def test_arms_share_prompt_noise_weights_and_reference_and_differ_in_tokens(maker: DecodingMaker) -> None:
-    made = [maker.make(arm(name), case(), 5, 1) for name in ("sequential", "diagonal", "frame-at-once")]
+    made = [maker.make(arm(name), case(), 5, Repeats()) for name in ("sequential", "diagonal", "frame-at-once")]
     for key in ("prompt", "noise", "weights"):
         assert len({m.hashes[key] for m in made}) == 1, key
     assert len({m.hashes["tokens"] for m in made}) == 3
@@ -125,10 +126,10 @@ def test_arms_share_prompt_noise_weights_and_reference_and_differ_in_tokens(make
 
 
 def test_the_same_call_gives_the_same_bytes_whatever_ran_before(maker: DecodingMaker) -> None:
-    first = maker.make(arm("diagonal"), case(0), 5, 2)
-    maker.make(arm("frame-at-once"), case(1), 6, 1)
-    maker.make(arm("diagonal"), case(2), 7, 1)
-    again = maker.make(arm("diagonal"), case(0), 5, 1)
+    first = maker.make(arm("diagonal"), case(0), 5, Repeats(count=2))
+    maker.make(arm("frame-at-once"), case(1), 6, Repeats())
+    maker.make(arm("diagonal"), case(2), 7, Repeats())
+    again = maker.make(arm("diagonal"), case(0), 5, Repeats())
     assert first.hashes == again.hashes
     assert first.values == again.values
     assert (first.video == again.video).all()
@@ -136,15 +137,15 @@ def test_the_same_call_gives_the_same_bytes_whatever_ran_before(maker: DecodingM
 
 
 def test_other_seeds_and_clips_change_what_they_should(maker: DecodingMaker) -> None:
-    base = maker.make(arm("sequential"), case(0), 5, 1)
-    seed = maker.make(arm("sequential"), case(0), 6, 1)
-    clip = maker.make(arm("sequential"), case(1), 5, 1)
+    base = maker.make(arm("sequential"), case(0), 5, Repeats())
+    seed = maker.make(arm("sequential"), case(0), 6, Repeats())
+    clip = maker.make(arm("sequential"), case(1), 5, Repeats())
     assert base.hashes["prompt"] == seed.hashes["prompt"] != clip.hashes["prompt"]
     assert base.hashes["noise"] == clip.hashes["noise"] != seed.hashes["noise"]
 
 
 def test_quality_is_measured_against_the_true_continuation(maker: DecodingMaker) -> None:
-    made = maker.make(arm("sequential"), case(0), 5, 1)
+    made = maker.make(arm("sequential"), case(0), 5, Repeats())
     truth = TinyWorld().clips("test", 1)[0].frames[2:4]
     assert (made.reference == truth).all()
     assert made.values["token_accuracy"] == np.mean(made.video[:, ::2, ::2, 0] == truth[:, ::2, ::2, 0])
@@ -155,7 +156,7 @@ def test_bits_per_token_are_those_of_sampling_step_by_step(maker: DecodingMaker)
     from models.decoding.sampling import Sampler
     from tests.models.decoding.helpers import tables
 
-    made = maker.make(arm("sequential"), case(0), 5, 1)
+    made = maker.make(arm("sequential"), case(0), 5, Repeats())
     ready = next(iter(maker._engines.values()))
     grid = ready.engine.tables.grid
     prompt = next(iter(maker.prompts._made.values()))
@@ -167,7 +168,7 @@ def test_bits_per_token_are_those_of_sampling_step_by_step(maker: DecodingMaker)
 
 
 def test_random_weights_claim_no_quality(maker: DecodingMaker) -> None:
-    assert maker.make(arm("sequential"), case(0, "random"), 5, 1).values == {}
+    assert maker.make(arm("sequential"), case(0, "random"), 5, Repeats()).values == {}
 
 
 @pytest.mark.parametrize(
@@ -212,21 +213,21 @@ def test_logits_that_are_not_finite_are_no_result(maker: DecodingMaker) -> None:
     with torch.no_grad():
         loaded.transformer.norm.weight.fill_(float("nan"))
     with pytest.raises(RejectedError, match="NaN or infinity"):
-        maker.make(arm("diagonal"), case(0, "random"), 5, 1)
+        maker.make(arm("diagonal"), case(0, "random"), 5, Repeats())
 
 
 def test_arms_take_turns_with_one_cache(maker: DecodingMaker) -> None:
     for name in ("sequential", "diagonal", "frame-at-once"):
-        maker.make(arm(name), case(), 5, 1)
+        maker.make(arm(name), case(), 5, Repeats())
     assert len({id(ready.engine.cache) for ready in maker._engines.values()}) == 1
-    maker.make(arm("diagonal"), case(frames=1), 5, 1)
+    maker.make(arm("diagonal"), case(frames=1), 5, Repeats())
     assert len(maker._caches) == 2
 
 
 def test_the_prompt_s_hash_covers_tokens_actions_and_pixels(
     maker: DecodingMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    base = maker.make(arm("sequential"), case(), 5, 1).hashes["prompt"]
+    base = maker.make(arm("sequential"), case(), 5, Repeats()).hashes["prompt"]
     clip = TinyWorld().clips("test", 1)[0]
     frames, actions = clip.frames.copy(), clip.actions.copy()
     frames[0, 1, 1] ^= 1  # no tile's token, which is read off its first pixel
@@ -234,7 +235,7 @@ def test_the_prompt_s_hash_covers_tokens_actions_and_pixels(
     for change in ({"frames": frames}, {"actions": actions}):
         monkeypatch.setattr(TinyWorld, "clips", lambda *_, change=change, **__: [replace(clip, **change)])
         maker.prompts = Prompts()
-        assert maker.make(arm("sequential"), case(), 5, 1).hashes["prompt"] != base
+        assert maker.make(arm("sequential"), case(), 5, Repeats()).hashes["prompt"] != base
 
 
 def test_prefill_is_one_pass_and_the_flags_of_the_clock_are_kept(
@@ -250,15 +251,15 @@ def test_prefill_is_one_pass_and_the_flags_of_the_clock_are_kept(
             monkeypatch.setattr(Engine, "_run", original)
             return result, [float(len(runs))] * repeats
 
-    monkeypatch.setattr(maker_module, "Stopwatch", Counted)
-    made = maker.make(arm("diagonal"), case(), 5, 3)
+    monkeypatch.setattr(measure_module, "Stopwatch", Counted)
+    made = maker.make(arm("diagonal"), case(), 5, Repeats(count=3))
     assert made.prefill_seconds == 1
     assert made.seconds == [made.counts["passes"]] * 3
-    assert made.info["flags"] == ["clock"]
+    assert made.flags == ["clock"]
 
 
 def test_the_bound_is_that_of_the_recorded_ceilings(maker: DecodingMaker) -> None:
-    info = maker.make(arm("diagonal"), case(), 5, 1).info
+    info = maker.make(arm("diagonal"), case(), 5, Repeats()).info
     rates = {int(width): rate for width, rate in info["flops_per_second"].items()}
     engine = next(iter(maker._engines.values())).engine
     costs = pass_costs(tiny().shape, engine.tables, element_bytes=4)

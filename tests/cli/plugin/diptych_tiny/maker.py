@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from harness.errors import DiptychError
-from harness.types import Arm, Case, Made
+from harness.types import Arm, Case, Made, Repeats
 
 FRAMES, SIDE = 4, 24
 
@@ -25,7 +25,7 @@ class TinyMaker:
         if "seconds" not in arm.params:
             raise DiptychError(f"arm {arm.name!r} prescribes no seconds.")
 
-    def make(self, arm: Arm, case: Case, seed: int, repeats: int) -> Made:
+    def make(self, arm: Arm, case: Case, seed: int, repeats: Repeats) -> Made:
         if case.name == os.environ.get("TINY_INTERRUPT"):
             # the user's Ctrl-C, in the middle of a trial; a shell's background job starts with SIGINT ignored
             signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -38,7 +38,7 @@ class TinyMaker:
         error = rng.normal(size=truth.shape) * (4 + float(arm.params["damage"]))
         video = np.clip(truth + error, 0, 255).astype(np.uint8)
         clock = np.random.default_rng([seed, len(arm.name)])  # durations differ between arms, as real ones do
-        wobble = 1 + 0.02 * clock.random(repeats)
+        wobble = 1 + 0.02 * clock.random(repeats.count)
         return Made(
             video=video,
             reference=truth.astype(np.uint8),

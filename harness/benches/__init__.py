@@ -1,0 +1,1 @@
+"""What ``diptych bench`` measures: one module per benchmark, registered under kind ``bench``."""

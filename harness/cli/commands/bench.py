@@ -1,0 +1,32 @@
+"""``diptych bench NAME``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.options import common
+from harness.cli.output import Output, say
+from harness.cli.verbs import run_bench
+
+if TYPE_CHECKING:
+    from harness.benches.rows import BenchFacts
+
+
+@click.command("bench")
+@click.argument("name")
+@click.option("--quick", is_flag=True, help="Smaller sizes, for a look.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of what is simulated, at least 0.")
+@common
+@click.pass_obj
+def command(output: Output, name: str, quick: bool, seed: int) -> None:
+    """Measure Diptych itself: NAME is one of `diptych list benches`."""
+    facts = run_bench(name, quick=quick, seed=seed, tell=say)
+    output.emit(facts, lambda: _table(output, facts))
+
+
+def _table(output: Output, facts: BenchFacts) -> None:
+    met = {True: "yes", False: "NO", None: None}
+    rows = [[r.name, r.value, r.unit, r.reference, r.ratio, r.target, met[r.met], r.reason] for r in facts.rows]
+    output.table(("name", "value", "unit", "reference", "ratio", "target", "met", "remark"), rows)
