@@ -6,25 +6,30 @@ A component registers itself when its module is imported::
     class Diagonal: ...
 
 or names its target lazily (``target="models.ar.transformer:VideoTransformer"``), so that registering and listing never
-import torch. Modules are found by importing every module of the packages that :func:`add_package` was told of, and,
-for other distributions, through the entry-point groups ``diptych.<kind>``. A module that cannot be imported hides
-nothing else: its error is shown when its kind is listed or looked up.
+import torch. Modules are found by importing every module of the packages that :func:`Registry.add_package` was told of,
+and, for other distributions, through the entry-point groups of :mod:`harness.plugins`. A module that cannot be imported
+hides nothing else: its error is shown when things are listed, and when a name is not found.
+
+A name that two places claim hides nothing else either. What Diptych ships keeps its meaning, whatever is installed
+beside it; a name that only plug-ins claim is refused until one of them lets go.
 """
 
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import inspect
+import logging
 import pkgutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from harness import plugins
 from harness.errors import DiptychError, unknown
 
 T = TypeVar("T")
+LOG = logging.getLogger("diptych")
 
 PLURALS = {
     "suite": "suites",
@@ -47,8 +52,10 @@ class Entry:
         kind: Such as ``"suite"``.
         name: Unique inside its kind.
         summary: One line, shown by ``diptych list``.
-        origin: ``file:line`` of the registration.
+        origin: ``file:line`` of the registration, or the distribution, its version and the module that it names.
         target: The object itself, or a lazy ``"module:attribute"`` string.
+        module: Module that registers it, or that its entry point names.
+        params: For makers, a lazy ``"module:attribute"`` of :class:`harness.params.ParamModels`; or nothing.
     """
 
     kind: str
@@ -56,34 +63,98 @@ class Entry:
     summary: str
     origin: str
     target: Any
+    module: str = ""
+    params: str | None = None
 
     def load(self) -> Any:
-        """Return the component, importing a lazy target now."""
+        """Return the component, importing a lazy target now.
+
+        Raises:
+            DiptychError: It cannot be imported; says why and where.
+        """
         if not isinstance(self.target, str):
             return self.target
         module, _, attribute = self.target.partition(":")
-        return getattr(importlib.import_module(module), attribute)
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except Exception as error:
+            why = plugins.explain(error, module)
+            raise DiptychError(f"{self.kind} {self.name!r} ({self.origin}) cannot be loaded: {why}") from error
+
+
+@dataclass(frozen=True)
+class Collision:
+    """A name that several places claim.
+
+    Attributes:
+        kind: Kind of component.
+        name: The name.
+        used: Origin of the one that the name means, or None: then it means nothing.
+        unused: Origins of the others.
+    """
+
+    kind: str
+    name: str
+    used: str | None
+    unused: tuple[str, ...]
+
+    def __str__(self) -> str:
+        others = " and ".join(self.unused)
+        if self.used is None:
+            return (
+                f"{self.kind} {self.name!r} is registered {len(self.unused)} times: {others}. None of them can be "
+                "used: rename or uninstall all but one."
+            )
+        return f"{self.kind} {self.name!r} is Diptych's own ({self.used}); not used: that of {others}. Rename it there."
 
 
 @dataclass
 class Registry:
-    """Names to components, by kind. Use the module-level :data:`REGISTRY` except in tests."""
+    """Names to components, by kind. Use the module-level :data:`REGISTRY` except in tests.
+
+    Attributes:
+        packages: Packages whose modules register components, by kind.
+        entries: What each (kind, name) means.
+        rivals: What else claims a name.
+        broken: By kind, the modules that could not be imported, with the reason.
+    """
 
     packages: dict[str, list[str]] = field(default_factory=dict)
     entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
+    rivals: dict[tuple[str, str], list[Entry]] = field(default_factory=dict)
     broken: dict[str, dict[str, str]] = field(default_factory=dict)
     _found: set[str] = field(default_factory=set)
+    _warned: set[tuple[str, str]] = field(default_factory=set)
+    _discovering: bool = False
 
     def add(self, entry: Entry) -> None:
-        """Register ``entry``; the same name from two places is an error that names both."""
+        """Register ``entry``.
+
+        Raises:
+            DiptychError: Another place has the name; names both. While modules are being discovered the two are kept
+                as a :class:`Collision` instead, so that one name spoils nothing else.
+        """
         key = (entry.kind, entry.name)
-        old = self.entries.get(key)
-        if old is not None and old.origin != entry.origin:
+        old = self.entries.setdefault(key, entry)
+        if old is entry or _same(old, entry):
+            if old.origin == entry.origin:
+                self.entries[key] = entry
+            return
+        if not self._discovering:
             raise DiptychError(
                 f"{entry.kind} {entry.name!r} is registered twice: at {old.origin} and at {entry.origin}. "
                 "Rename one of them."
             )
-        self.entries[key] = entry
+        if self.own(entry) and not self.own(old):
+            self.entries[key], entry = entry, old
+        others = self.rivals.setdefault(key, [])
+        if entry.origin not in {rival.origin for rival in others}:
+            others.append(entry)
+
+    def own(self, entry: Entry) -> bool:
+        """True for what is registered by a package of :meth:`add_package`, and so comes with Diptych."""
+        homes = [package for packages in self.packages.values() for package in packages]
+        return any(entry.module == home or entry.module.startswith(f"{home}.") for home in homes)
 
     def add_package(self, kind: str, package: str) -> None:
         """Say that the modules of ``package`` register components of ``kind``."""
@@ -94,41 +165,72 @@ class Registry:
         if kind in self._found:
             return
         self._found.add(kind)
-        broken = self.broken.setdefault(kind, {})
-        for package in self.packages.get(kind, []):
-            module = importlib.import_module(package)
-            for info in sorted(pkgutil.iter_modules(module.__path__), key=lambda i: i.name):
-                self._import(kind, f"{package}.{info.name}", broken)
-        for point in importlib.metadata.entry_points(group=f"diptych.{kind}"):
-            self._import(kind, point.module, broken)
-
-    @staticmethod
-    def _import(kind: str, name: str, broken: dict[str, str]) -> None:
+        before, self._discovering = self._discovering, True
         try:
-            importlib.import_module(name)
-        except DiptychError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a broken plug-in must not hide the others; it is reported
-            broken[name] = f"{type(error).__name__}: {error}"
+            for package in self.packages.get(kind, []):
+                module = importlib.import_module(package)
+                for info in sorted(pkgutil.iter_modules(module.__path__), key=lambda i: i.name):
+                    self._import(kind, f"{package}.{info.name}", f"{package}.{info.name}")
+            for point in plugins.entry_points(f"diptych.{PLURALS.get(kind, kind)}"):
+                if point.attribute:
+                    target = f"{point.module}:{point.attribute}"
+                    self.add(Entry(kind, point.name, point.summary, point.origin, target, point.module))
+            for home, plural in PLURALS.items():  # a module may register things of other kinds than its group's
+                for point in plugins.entry_points(f"diptych.{plural}"):
+                    if not point.attribute:
+                        self._import(home, point.module, point.origin)
+        finally:
+            self._discovering = before
+
+    def _import(self, kind: str, module: str, origin: str) -> None:
+        if origin in self.broken.get(kind, {}):
+            return  # once is enough: a module that fails late would run its first half again and again
+        try:
+            importlib.import_module(module)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a broken plug-in must not hide the others; it is told
+            self.broken.setdefault(kind, {})[origin] = plugins.explain(error, module)
 
     def list(self, kind: str) -> list[Entry]:
-        """All entries of ``kind``, by name."""
+        """Every name of ``kind`` that means something, in order."""
         self._discover(kind)
-        return sorted((e for e in self.entries.values() if e.kind == kind), key=lambda e: e.name)
+        void = {(c.kind, c.name) for c in self.collisions(kind) if c.used is None}
+        found = (e for key, e in self.entries.items() if e.kind == kind and key not in void)
+        return sorted(found, key=lambda e: e.name)
+
+    def collisions(self, kind: str) -> list[Collision]:
+        """The names of ``kind`` that several places claim."""
+        self._discover(kind)
+        found = []
+        for key, others in sorted(self.rivals.items()):
+            if key[0] == kind and key in self.entries:
+                used = self.entries[key]
+                unused = tuple(sorted(rival.origin for rival in others))
+                if self.own(used):
+                    found.append(Collision(*key, used.origin, unused))
+                else:
+                    found.append(Collision(*key, None, tuple(sorted((used.origin, *unused)))))
+        return found
 
     def entry(self, kind: str, name: str) -> Entry:
-        """Return the entry called ``name``.
+        """Return the entry called ``name``; a name that a plug-in claims in vain is warned of, once.
 
         Raises:
-            UsageError: No such entry; names the nearest one and the modules of this kind that failed to import.
+            UsageError: No such entry; names the nearest one and the modules that failed to import.
+            DiptychError: Several plug-ins claim the name.
         """
         self._discover(kind)
+        collision = next((c for c in self.collisions(kind) if c.name == name), None)
+        if collision is not None and collision.used is None:
+            raise DiptychError(str(collision))
+        if collision is not None and (kind, name) not in self._warned:
+            self._warned.add((kind, name))
+            LOG.warning("warning: %s", collision)
         found = self.entries.get((kind, name))
         if found is not None:
             return found
         error = unknown(kind, name, [e.name for e in self.list(kind)], f"diptych list {PLURALS.get(kind, kind)}")
-        for module, why in self.broken.get(kind, {}).items():
-            error.args = (f"{error.args[0]} (module {module} could not be imported: {why})",)
+        for origin, why in {o: w for modules in self.broken.values() for o, w in modules.items()}.items():
+            error.args = (f"{error.args[0]} ({origin} could not be imported: {why})",)
         raise error
 
     def get(self, kind: str, name: str) -> Any:
@@ -136,11 +238,24 @@ class Registry:
         return self.entry(kind, name).load()
 
 
+def _same(one: Entry, other: Entry) -> bool:
+    """True for one thing told twice: from one line, by entry point and decorator of one module, or typed anew."""
+    lazy = isinstance(one.target, str) and one.target.partition(":")[0] == other.module
+    typed = one.module == other.module == "__main__"  # a notebook's cell, run again
+    return one.origin == other.origin or lazy or typed
+
+
 REGISTRY = Registry()
 
 
 def register(
-    kind: str, name: str, *, summary: str = "", target: str | None = None, registry: Registry = REGISTRY
+    kind: str,
+    name: str,
+    *,
+    summary: str = "",
+    target: str | None = None,
+    params: str | None = None,
+    registry: Registry = REGISTRY,
 ) -> Callable[[T], T]:
     """Register the decorated object, or (called with ``target``) a lazy one.
 
@@ -150,18 +265,21 @@ def register(
         summary: One line; if empty, the object's own ``summary`` or ``question``, or its docstring's first line.
         target: ``"module:attribute"`` for an object that must not be imported yet. The registration then happens at
             once, and the returned decorator may be dropped.
+        params: For makers, ``"module:attribute"`` of the :class:`harness.params.ParamModels` that arms and cases are
+            checked by before anything is loaded.
         registry: Where to register.
     """
     caller = sys._getframe(1)  # inspect.stack() reads every source file on the stack: 50 ms that --help would pay
     origin = f"{caller.f_code.co_filename}:{caller.f_lineno}"
+    module = str(caller.f_globals.get("__name__", ""))
     if target is not None:
-        registry.add(Entry(kind, name, summary, origin, target))
+        registry.add(Entry(kind, name, summary, origin, target, module, params))
 
     def decorate(thing: T) -> T:
         if target is None:
             own = getattr(thing, "summary", None) or getattr(thing, "question", None)
             text = summary or (own if isinstance(own, str) else (inspect.getdoc(thing) or "").split("\n")[0])
-            registry.add(Entry(kind, name, text, origin, thing))
+            registry.add(Entry(kind, name, text, origin, thing, module, params))
         return thing
 
     return decorate

@@ -226,14 +226,20 @@ def damaged_safetensors(path: Path) -> str | None:
 
 def _components(_results: str | None) -> Iterator[Check]:
     registry = load_builtin()
-    counted, broken = [], []
+    counted, amiss = [], []
     for kind in registry.packages:
-        count = len(registry.list(kind))
-        counted.append(f"{count} {kind if count == 1 else PLURALS[kind]}")
-        broken += [f"{module}: {why}" for module, why in registry.broken.get(kind, {}).items()]
-    detail = "; ".join(broken) if broken else ", ".join(counted)
-    remedy = "mend or uninstall the modules named" if broken else None
-    yield Check(name="components", ok=not broken, detail=detail, remedy=remedy)
+        entries = registry.list(kind)
+        counted.append(f"{len(entries)} {kind if len(entries) == 1 else PLURALS[kind]}")
+        amiss += [f"{module}: {why}" for module, why in registry.broken.get(kind, {}).items()]
+        amiss += [str(collision) for collision in registry.collisions(kind)]
+        for entry in (e for e in entries if not registry.own(e)):
+            try:
+                entry.load()
+            except DiptychError as error:  # what a plug-in names lazily shows only now that it cannot be imported
+                amiss.append(str(error))
+    detail = "; ".join(dict.fromkeys(amiss)) if amiss else ", ".join(counted)
+    remedy = "mend or uninstall what is named" if amiss else None
+    yield Check(name="components", ok=not amiss, detail=detail, remedy=remedy)
 
 
 def _folders(results: str | None) -> Iterator[Check]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import Field
 
 from harness.cli.builtin import load_builtin
-from harness.errors import unknown
+from harness.errors import DiptychError, unknown
 from harness.files import file_sha256
 from harness.registry import PLURALS, REGISTRY, Registry
 from harness.types import Data, Suite, Value
@@ -24,7 +24,7 @@ class Item(Data):
     Attributes:
         name: Its name; unique in its kind, except for arms, which are unique in their suite.
         summary: One line.
-        origin: ``file:line`` of its registration, or the file itself for an asset.
+        origin: ``file:line`` of its registration, a plug-in's distribution and module, or the file itself for an asset.
         details: Further facts: ``suite`` of an arm; ``sha256`` and ``bytes`` of an asset.
     """
 
@@ -39,13 +39,15 @@ class Listing(Data):
 
     Attributes:
         kind: Plural, such as ``"suites"``.
-        items: Sorted by name.
+        items: Sorted by name; without the names that several plug-ins claim.
         broken: Modules that should have registered something and could not be imported, with the reason.
+        collisions: What is to be said of names that several places claim.
     """
 
     kind: str
     items: tuple[Item, ...]
     broken: dict[str, str] = Field(default_factory=dict)
+    collisions: tuple[str, ...] = ()
 
 
 def list_items(kind: str, registry: Registry = REGISTRY) -> Listing:
@@ -65,14 +67,19 @@ def list_items(kind: str, registry: Registry = REGISTRY) -> Listing:
         return Listing(kind=kind, items=tuple(_assets(registry)))
     if kind == "arms":
         items, broken = _arms(registry)
-        return Listing(kind=kind, items=tuple(items), broken=broken)
+        return Listing(kind=kind, items=tuple(items), broken=broken, collisions=_collisions("suite", registry))
     singular = next(name for name, plural in PLURALS.items() if plural == kind)
     entries = registry.list(singular)
     return Listing(
         kind=kind,
         items=tuple(Item(name=e.name, summary=e.summary, origin=e.origin) for e in entries),
         broken=dict(registry.broken.get(singular, {})),
+        collisions=_collisions(singular, registry),
     )
+
+
+def _collisions(kind: str, registry: Registry) -> tuple[str, ...]:
+    return tuple(str(collision) for collision in registry.collisions(kind))
 
 
 def _arms(registry: Registry) -> tuple[list[Item], dict[str, str]]:
@@ -80,7 +87,11 @@ def _arms(registry: Registry) -> tuple[list[Item], dict[str, str]]:
     broken = dict(registry.broken.get("suite", {}))
     items = []
     for entry in entries:
-        suite: Suite = entry.load()
+        try:
+            suite: Suite = entry.load()
+        except DiptychError as error:  # a plug-in's, that was never imported before
+            broken[entry.origin] = str(error)
+            continue
         for arm in suite.arms:
             details: dict[str, Value] = {
                 "suite": suite.name,
@@ -122,8 +133,8 @@ def weight_users(registry: Registry = REGISTRY, fail: Callable[[str], None] = la
     for entry in load_builtin(registry).list("model"):
         try:
             card = entry.load()
-        except (ImportError, AttributeError) as error:
-            fail(f"model {entry.name!r}: {error}")
+        except DiptychError as error:
+            fail(str(error))
             continue
         for attribute in ("weights", "tokenizer"):
             name = getattr(card, attribute, None)

@@ -84,6 +84,8 @@ class RunProgress(logging.Handler):
         """Show one line of the log."""
         if self._bar is None:
             say(record.getMessage())
+        elif record.levelno >= logging.WARNING:  # stays on the screen
+            self._bar.console.print(record.getMessage(), markup=False, highlight=False)
         else:
             self._bar.update(self._task, description=record.getMessage())
 

@@ -7,6 +7,10 @@ from typing import Literal
 from harness.types import Data
 
 
+AXIS_SHARES = {"1d": (1.0,), "3d": (0.375, 0.3125, 0.3125)}
+"""Share of a head's rotary pairs that each axis of a position has."""
+
+
 class TransformerShape(Data):
     """Shape of a Llama-style video transformer (RMSNorm, rotary, SwiGLU, grouped heads).
 
@@ -37,6 +41,11 @@ class TransformerShape(Data):
     rope_theta: float = 10000.0
     norm_eps: float = 1e-5
     tied: bool = False
+
+    @property
+    def position_axes(self) -> int:
+        """Axes of a position id: 1 for the slot index, 3 for (frame, row, column)."""
+        return len(AXIS_SHARES[self.position])
 
     @property
     def parameters(self) -> int:

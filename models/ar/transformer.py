@@ -13,13 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.ar.shapes import TransformerShape
+from models.ar.shapes import AXIS_SHARES, TransformerShape
 
 Rotary = tuple[Tensor, Tensor]
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 """``attend(layer, q, k, v)``: q ``[B, heads, N, D]``, k and v ``[B, kv_heads, N, D]`` → ``[B, heads, N, D]``."""
-
-AXIS_SHARES = {"1d": (1.0,), "3d": (0.375, 0.3125, 0.3125)}
 
 
 def rotary_table(shape: TransformerShape, positions: Tensor, dtype: torch.dtype = torch.float32) -> Rotary:

@@ -123,7 +123,7 @@ class Engine:
         self._checksums = torch.zeros_like(self._tokens)
         self._finite = torch.ones((), dtype=torch.bool, device=self.device)
         self._counters = noise_source.vocabulary_counters(shape.image_vocabulary, self.device)
-        positions = torch.from_numpy(grid.positions(1 if shape.position == "1d" else 3)).to(self.device)
+        positions = torch.from_numpy(grid.positions(shape.position_axes)).to(self.device)
         positions = torch.cat([positions, positions[:1]])  # the trash slot sits anywhere
         self._cos, self._sin = rotary_table(shape, positions, self.dtype)
         padded = tables.padded() if pad else None

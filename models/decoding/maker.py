@@ -171,7 +171,7 @@ class DecodingMaker:
         filled = prompt.given.clone().to(self.device)
         drawn = torch.from_numpy(_image_slots(grid)).to(self.device)
         filled[:, drawn] = tokens.reshape(1, -1).to(self.device)
-        positions = torch.from_numpy(grid.positions(1 if model.shape.position == "1d" else 3)).to(self.device)
+        positions = torch.from_numpy(grid.positions(model.shape.position_axes)).to(self.device)
         logits = model(filled, rotary_table(model.shape, positions), causal_attention)[0, drawn - 1]
         nats = F.cross_entropy(logits.double(), filled[0, drawn])
         return {

@@ -54,7 +54,7 @@ def decode(
     counters = noise_source.vocabulary_counters(model.shape.image_vocabulary, torch.device("cpu"))
     checksums = torch.zeros_like(tokens)
     logits = torch.zeros(batch, grid.slots + 1, model.shape.image_vocabulary, dtype=torch.float64)
-    positions = torch.from_numpy(grid.positions(1 if model.shape.position == "1d" else 3))
+    positions = torch.from_numpy(grid.positions(model.shape.position_axes))
     slot, fed_at, gone_at, provisional = (
         torch.from_numpy(a) for a in (entries.slot, entries.pass_, entries.overwritten, entries.provisional)
     )

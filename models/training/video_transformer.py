@@ -25,7 +25,6 @@ from models.training.progress import Progress
 from models.weights import read_weights, weights_sha256
 from models.zoo.shapes import crafter_shape
 
-AXES = {"1d": 1, "3d": 3}
 
 
 def train_video_transformer(
@@ -139,7 +138,7 @@ def holds(clips: TokenClips, wanted: dict[str, str], count: int) -> bool:
 
 def grid_rotary(shape: TransformerShape, grid: Grid, device: str, dtype: torch.dtype = torch.float32) -> Rotary:
     """Rotary table of every slot of ``grid``."""
-    positions = torch.from_numpy(grid.positions(AXES[shape.position])).to(device)
+    positions = torch.from_numpy(grid.positions(shape.position_axes)).to(device)
     return rotary_table(shape, positions, dtype)
 
 

@@ -22,12 +22,12 @@ from harness.registry import REGISTRY, Entry
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 ENTRY_POINTS = """\
-[diptych.suite]
+[diptych.suites]
 tiny = diptych_tiny.suite
 tiny-weights = diptych_tiny.weights
-[diptych.maker]
+[diptych.makers]
 tiny = diptych_tiny.suite
-[diptych.model]
+[diptych.models]
 tiny = diptych_tiny.suite
 tiny-weights = diptych_tiny.weights
 """

@@ -75,10 +75,10 @@ def test_list_tells_of_a_broken_plugin_on_stderr(diptych, plugin, tmp_path):
     info = tmp_path / "broken" / "diptych_broken-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: diptych-broken\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[diptych.suite]\nbroken = no_such_module\n")
+    (info / "entry_points.txt").write_text("[diptych.suites]\nbroken = no_such_module\n")
     said = diptych("list", "suites", "--json", PYTHONPATH=f"{info.parent}:{plugin}")
     assert said.code == 0
-    assert "no_such_module could not be imported" in said.err
+    assert "diptych-broken 1.0 (no_such_module) could not be imported: ModuleNotFoundError" in said.err
     assert "tiny" in {item["name"] for item in said.document["items"]}
 
 

@@ -18,6 +18,8 @@ def command(output: Output, kind: str) -> None:
     listing = list_items(kind)
     for module, why in listing.broken.items():
         say(f"warning: {module} could not be imported: {why}")
+    for collision in listing.collisions:
+        say(f"warning: {collision}")
     extra = ["suite"] if kind == "arms" else ["bytes", "sha256"] if kind == "assets" else []
 
     def text() -> None:
@@ -25,4 +27,4 @@ def command(output: Output, kind: str) -> None:
         output.table(["name", *extra, "summary"], rows)
 
     items = [{"name": i.name, "summary": i.summary, "origin": i.origin, **i.details} for i in listing.items]
-    output.emit({"kind": kind, "items": items, "broken": listing.broken}, text)
+    output.emit({"kind": kind, "items": items, "broken": listing.broken, "collisions": listing.collisions}, text)
