@@ -165,6 +165,7 @@ class Registry:
         if kind in self._found:
             return
         self._found.add(kind)
+        self.broken.setdefault(kind, {})
         before, self._discovering = self._discovering, True
         try:
             for package in self.packages.get(kind, []):
@@ -197,18 +198,18 @@ class Registry:
         found = (e for key, e in self.entries.items() if e.kind == kind and key not in void)
         return sorted(found, key=lambda e: e.name)
 
-    def collisions(self, kind: str) -> list[Collision]:
+    def collisions(self, kind: str) -> tuple[Collision, ...]:
         """The names of ``kind`` that several places claim."""
         self._discover(kind)
-        found = []
+        found: tuple[Collision, ...] = ()
         for key, others in sorted(self.rivals.items()):
             if key[0] == kind and key in self.entries:
                 used = self.entries[key]
                 unused = tuple(sorted(rival.origin for rival in others))
                 if self.own(used):
-                    found.append(Collision(*key, used.origin, unused))
+                    found += (Collision(*key, used.origin, unused),)
                 else:
-                    found.append(Collision(*key, None, tuple(sorted((used.origin, *unused)))))
+                    found += (Collision(*key, None, tuple(sorted((used.origin, *unused)))),)
         return found
 
     def entry(self, kind: str, name: str) -> Entry:

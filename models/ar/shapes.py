@@ -6,7 +6,6 @@ from typing import Literal
 
 from harness.types import Data
 
-
 AXIS_SHARES = {"1d": (1.0,), "3d": (0.375, 0.3125, 0.3125)}
 """Share of a head's rotary pairs that each axis of a position has."""
 

@@ -26,7 +26,6 @@ from models.weights import read_weights, weights_sha256
 from models.zoo.shapes import crafter_shape
 
 
-
 def train_video_transformer(
     out: Path,
     world: str = "crafter-9x9",
