@@ -43,7 +43,7 @@ def _points() -> tuple[tuple[str, Point], ...]:
             continue  # before any metadata is read: that of all distributions takes a tenth of a second
         if about.name in found:
             continue  # hidden by one that stands before it on the path
-        summary = about.metadata["Summary"] if "Summary" in about.metadata else ""
+        summary = str(about.metadata.json.get("summary", ""))
         found[about.name] = [
             (
                 point.group,

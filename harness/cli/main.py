@@ -18,6 +18,7 @@ from harness.cli.builtin import reach
 from harness.cli.output import Output, say
 from harness.cli.rooms import check_rooms
 from harness.errors import DiptychError, unknown
+from harness.problems import ProblemsError
 
 INTERRUPTED = 130
 
@@ -102,7 +103,7 @@ def run(arguments: Sequence[str]) -> int:
         return INTERRUPTED
     except DiptychError as error:
         _explain(error, arguments)
-        say(f"error: {_one_line(str(error))}")
+        say(f"error: {error if isinstance(error, ProblemsError) else _one_line(str(error))}")
         return error.exit_code
     except BrokenPipeError:  # the reader of a pipe has seen enough
         sys.stdout = open("/dev/null", "w")  # noqa: SIM115 - closed by the exit that follows

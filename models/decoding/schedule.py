@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import UsageError, unknown
+from harness.errors import UsageError
 from harness.registry import REGISTRY
 from models.decoding.grid import Grid
 
@@ -56,14 +56,6 @@ def effective_delay(k: int, columns: int) -> int:
     if k < 1:
         raise UsageError(f"k must be at least 1, not {k}: a row can only start after the row above has begun.")
     return min(k, columns)
-
-
-def check_placeholder(name: str) -> PlaceholderPolicy:
-    """Return ``name`` if it is a placeholder policy, else raise a UsageError."""
-    for policy in PLACEHOLDERS:
-        if policy == name:
-            return policy
-    raise unknown("placeholder policy", name, PLACEHOLDERS)
 
 
 def raster(grid: Grid) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

@@ -9,4 +9,5 @@ register(
     "decoding",
     summary="decodes a video transformer's tokens in a given order (params: schedule, k, placeholder, provisional)",
     target="models.decoding.maker:DecodingMaker",
+    params="models.decoding.declared:PARAMS",
 )
