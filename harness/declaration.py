@@ -1,12 +1,18 @@
-"""Whether a suite's declaration can be judged: looked at before the first trial, so that no run ends in a mistake."""
+"""Whether a declared suite can be run and judged: looked at before the first trial, so no run ends in a mistake."""
 
 from __future__ import annotations
 
+import importlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from harness.errors import DiptychError, unknown
-from harness.types import Metric, Suite
+from pydantic import ValidationError
+
+from harness.errors import DiptychError
+from harness.params import ParamModels, Params
+from harness.problems import Place, Problem, ProblemsError, choice, problems_of
+from harness.registry import Registry
+from harness.types import Metric, Suite, Value
 
 
 def judged_metrics(suite: Suite) -> tuple[str, ...]:
@@ -22,34 +28,113 @@ def check_suite(suite: Suite, metrics: Mapping[str, Metric]) -> None:
         metrics: At least the suite's own metrics, by name.
 
     Raises:
-        UsageError: It names a metric, or a negative control, that does not exist.
-        DiptychError: Its margin or a threshold is no size of a change, or its primary speed metric is no ratio.
+        UsageError: It names a metric, or a negative control, that does not exist; its margin or a threshold is no size
+            of a change, or its primary speed metric is no ratio. All problems are told.
     """
-    where = f"suite {suite.name!r}"
+    problems = list(judging_problems(suite, metrics))
+    if problems:
+        raise ProblemsError(f"suite {suite.name!r}", problems)
+
+
+def judging_problems(suite: Suite, metrics: Mapping[str, Metric]) -> Iterator[Problem]:
+    """What stands in the way of judging a suite's findings; see :func:`check_suite`."""
     names = judged_metrics(suite)
-    for name in names:
+    for place, name in (
+        *((("metrics", i), name) for i, name in enumerate(suite.metrics)),
+        (("primary_speed",), suite.primary_speed),
+        (("primary_quality",), suite.primary_quality),
+    ):
         if name not in metrics:
-            raise unknown("metric", name, metrics, "diptych list metrics")
+            yield Problem(place, f"{choice(name, metrics, f'unknown metric {name!r}')} See: diptych list metrics")
     if not (math.isfinite(suite.margin) and suite.margin > 0):
-        raise DiptychError(f"{where} declares margin {suite.margin}; a non-inferiority margin is positive.")
+        yield Problem(("margin",), f"a non-inferiority margin is positive, not {suite.margin}.")
     for threshold in suite.thresholds:
         if threshold.metric not in names:
-            raise unknown(f"threshold metric of {where}:", threshold.metric, names)
+            yield Problem(("thresholds",), choice(threshold.metric, names, f"unknown metric {threshold.metric!r}"))
         if not (math.isfinite(threshold.tau) and threshold.tau >= 0):
-            raise DiptychError(
-                f"{where} declares threshold {threshold.tau} for {threshold.metric}; a threshold is at least 0."
-            )
-    if metrics[suite.primary_speed].scale != "ratio":
-        raise DiptychError(
-            f"{where} declares {suite.primary_speed!r} as its primary speed metric, which is not analysed as a ratio; "
-            "name a rate or a time."
-        )
+            yield Problem(("thresholds",), f"that of {threshold.metric} is at least 0, not {threshold.tau}.")
+    speed = metrics.get(suite.primary_speed)
+    if speed is not None and speed.scale != "ratio":
+        yield Problem(("primary_speed",), f"{suite.primary_speed!r} is not analysed as a ratio; name a rate or a time.")
     if suite.primary_speed not in {threshold.metric for threshold in suite.thresholds}:
-        raise DiptychError(
-            f"{where} declares no threshold for its primary speed metric {suite.primary_speed!r}: without one "
-            "nothing is faster. Add Threshold(metric=..., tau=0.05, why=...) to its thresholds."
+        yield Problem(
+            ("thresholds",),
+            f"none for the primary speed metric {suite.primary_speed!r}: without one nothing is faster. "
+            "Add one with metric, tau (such as 0.05) and why.",
         )
-    control = suite.negative_control
     others = [arm.name for arm in suite.arms if arm.name != suite.baseline]
+    control = suite.negative_control
     if control is not None and control not in others:
-        raise unknown(f"negative control of {where}:", control, others)
+        what = choice(control, others, f"unknown negative control {control!r}")
+        yield Problem(("negative_control",), f"{what} Add that arm; in a file, negative_control = false is none.")
+
+
+def naming_problems(suite: Suite, registry: Registry, origins: Mapping[tuple[str, int], Place]) -> Iterator[Problem]:
+    """What a suite names that does not exist, names twice, or says to a maker that has no use for it.
+
+    Args:
+        suite: The declaration.
+        registry: What exists.
+        origins: Where the number of a case in a scale stands, if not at ``scales.NAME.cases[number]``.
+    """
+    names = [arm.name for arm in suite.arms]
+    for i, arm in enumerate(suite.arms):
+        if arm.name in names[:i]:
+            yield Problem(("arms", i, "name"), f"{arm.name!r} is the name of another arm already.")
+        yield from _unknown(registry, "maker", arm.maker, ("arms", i, "maker"))
+        models = param_models(registry, arm.maker)
+        if models is not None:
+            yield from _params(models.arm, arm.params, ("arms", i, "params"))
+    if suite.baseline not in names:
+        yield Problem(("baseline",), choice(suite.baseline, names, f"unknown arm {suite.baseline!r}"))
+    if len(names) < 2:
+        yield Problem(("arms",), "one arm makes no pair; declare at least two.")
+    if not suite.scales:
+        yield Problem(("scales",), "there is none; declare at least one, such as [scales.smoke].")
+    makers = [models for name in sorted({arm.maker for arm in suite.arms}) if (models := param_models(registry, name))]
+    for scale, declared in suite.scales.items():
+        if not declared.cases:
+            yield Problem(("scales", scale), "has no case; declare cases or cases_of.")
+        seen: set[str] = set()
+        told: set[Place] = set()
+        for number, case in enumerate(declared.cases):
+            place = origins.get((scale, number), ("scales", scale, "cases", number))
+            problems = [] if place in told else list(_unknown(registry, "model", case.model, (*place, "model")))
+            if case.name in seen:
+                problems.append(
+                    Problem(place, f"case {case.name!r} is there already; give these another group or name.")
+                )
+            for models in makers:
+                problems += _params(models.case, case.params, (*place, "params"))
+            seen.add(case.name)
+            if problems and place not in told:  # one table of cases is told of once
+                told.add(place)
+                yield from dict.fromkeys(problems)
+
+
+def _unknown(registry: Registry, kind: str, name: str, place: Place) -> Iterator[Problem]:
+    try:
+        registry.entry(kind, name)
+    except DiptychError as error:
+        yield Problem(place, str(error))
+
+
+def _params(model: type[Params], params: Mapping[str, Value], place: Place) -> list[Problem]:
+    try:
+        model.model_validate({name: value for name, value in params.items() if value is not None})
+    except ValidationError as error:
+        return problems_of(error, model, place)
+    return []
+
+
+def param_models(registry: Registry, maker: str) -> ParamModels | None:
+    """The parameters that a maker declares (no torch is imported for it), or None where it declares none."""
+    try:
+        home = registry.entry("maker", maker).params
+    except DiptychError:
+        return None
+    if home is None:
+        return None
+    module, _, attribute = home.partition(":")
+    found: ParamModels = getattr(importlib.import_module(module), attribute)
+    return found

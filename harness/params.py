@@ -38,14 +38,20 @@ class ParamModels:
 
 
 def registered(kind: str) -> AfterValidator:
-    """Annotate a text that names a registered component: ``Annotated[str, registered("schedule")]``."""
+    """Require that a text names a component that is registered.
+
+    Args:
+        kind: Its kind; the annotation is ``Annotated[str, registered("schedule")]``.
+    """
 
     def look(name: str) -> str:
         try:
             return REGISTRY.entry(kind, name).name
         except UsageError:
             names = [entry.name for entry in REGISTRY.list(kind)]
-            raise PydanticCustomError("unknown_name", "{said}", {"said": choice(name, names, f"unknown {kind} {name!r}")}) from None
+            raise PydanticCustomError(
+                "unknown_name", "{said}", {"said": choice(name, names, f"unknown {kind} {name!r}")}
+            ) from None
         except DiptychError as error:
             raise PydanticCustomError("contested_name", "{said}", {"said": str(error)}) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from harness.protocols import Extractor, Maker
 from harness.provenance import context_facts
 from harness.registry import Registry
 from harness.store.records import Plan
-from harness.types import Metric, Suite
+from harness.types import Arm, Case, Metric, Suite
 
 
 def load_metrics(suite: Suite, registry: Registry) -> dict[str, Metric]:
@@ -35,11 +36,13 @@ class Parts:
         makers: One per name, shared by all arms that name it.
         metrics: By name, in the suite's order.
         extractors: By feature space.
+        plugins: Distributions besides Diptych's own whose components take part.
     """
 
     makers: dict[str, Maker]
     metrics: dict[str, Metric]
     extractors: dict[str, Extractor]
+    plugins: tuple[str, ...] = ()
 
     @classmethod
     def build(cls, suite: Suite, plan: Plan, device: Device, threads: int, registry: Registry) -> Parts:
@@ -64,7 +67,7 @@ class Parts:
         judged = [] if all(case.speed_only for case in cases) else list(metrics.values())
         spaces = dict.fromkeys(metric.feature_space for metric in judged if metric.feature_space is not None)
         extractors: dict[str, Extractor] = {s: registry.get("extractor", s)(str(device)) for s in spaces}
-        return cls(makers, metrics, extractors)
+        return cls(makers, metrics, extractors, plugins_of(suite, arms, cases, registry))
 
     def context(self, device: Device, threads: int) -> dict[str, Any]:
         """Collect what can change a number; call it inside :func:`harness.device.reproducible`.
@@ -77,4 +80,13 @@ class Parts:
             tell = getattr(extractor, "context", None)
             extractors[name] = {} if tell is None else tell()
         packages = sorted({name for metric in self.metrics.values() for name in metric.packages})
-        return context_facts(device, threads, makers, extractors, packages)
+        return context_facts(device, threads, makers, extractors, packages, self.plugins)
+
+
+def plugins_of(suite: Suite, arms: Sequence[Arm], cases: Sequence[Case], registry: Registry) -> tuple[str, ...]:
+    """Distributions whose makers, metrics, models, schedules and so on a suite names, by name."""
+    named = {("maker", arm.maker) for arm in arms} | {("model", case.model) for case in cases}
+    named |= {("metric", name) for name in judged_metrics(suite)}
+    named |= {(kind, value) for arm in arms for kind, value in arm.params.items() if isinstance(value, str)}
+    found = {registry.entries[key].distribution for key in named if key in registry.entries}
+    return tuple(sorted(found - {""}))

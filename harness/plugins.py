@@ -25,6 +25,7 @@ class Point:
         attribute: The attribute, or nothing.
         summary: The distribution's own summary.
         origin: Distribution, version and module.
+        distribution: The distribution's name.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Point:
     attribute: str
     summary: str
     origin: str
+    distribution: str
 
 
 @functools.cache
@@ -47,7 +49,14 @@ def _points() -> tuple[tuple[str, Point], ...]:
         found[about.name] = [
             (
                 point.group,
-                Point(point.name, point.module, point.attr, summary, f"{about.name} {about.version} ({point.value})"),
+                Point(
+                    name=point.name,
+                    module=point.module,
+                    attribute=point.attr,
+                    summary=summary,
+                    origin=f"{about.name} {about.version} ({point.value})",
+                    distribution=about.name,
+                ),
             )
             for point in about.entry_points
             if point.group.startswith("diptych.")

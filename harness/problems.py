@@ -77,17 +77,25 @@ def problems_of(error: ValidationError, model: type[BaseModel], place: Place = (
         model: What was validated: its fields are the valid keys.
         place: Put before every place.
     """
-    told: dict[Place, Problem] = {}
+    branches: dict[Place, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False):
-        problem = Problem((*place, *_keys(model, detail)), _what(model, detail))
-        told.setdefault(problem.place, problem)  # of a union only the first branch speaks
-    return list(told.values())
+        branches.setdefault((*place, *_keys(detail)), []).append(detail)
+    return [
+        Problem(at, _what(model, details[0]) if len(details) == 1 else _of_union(details))
+        for at, details in branches.items()
+    ]
 
 
-def _keys(model: type[BaseModel], detail: ErrorDetails) -> Place:
-    """The place without the names of a union's branches, which pydantic appends."""
+def _keys(detail: ErrorDetails) -> Place:
+    """The place without the name of a union's branch, which pydantic appends."""
     loc = detail["loc"]
-    return loc[:-1] if loc and loc[-1] in ("bool", "int", "float", "str", "none", "literal[False]") else loc
+    return loc[:-1] if loc and loc[-1] in ("bool", "int", "float", "str") else loc
+
+
+def _of_union(details: Sequence[ErrorDetails]) -> str:
+    words = {"bool": "true or false", "int": "a number", "float": "a number", "str": "a text"}
+    valid = dict.fromkeys(words[str(detail["loc"][-1])] for detail in details)
+    return f"must be {', or '.join(valid)}, not {details[0]['input']!r}."
 
 
 def _what(model: type[BaseModel], detail: ErrorDetails) -> str:

@@ -134,6 +134,7 @@ def context_facts(
     makers: Mapping[str, Any],
     extractors: Mapping[str, Any],
     packages: Sequence[str] = (),
+    plugins: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Collect everything that can change a number.
 
@@ -143,6 +144,7 @@ def context_facts(
         makers: Maker name → its ``context()``: weights' hashes, precision, sampling.
         extractors: Extractor name → its ``context()``, or an empty mapping where it has none.
         packages: Distributions that metrics compute with.
+        plugins: Distributions besides Diptych's own whose components take part.
 
     Returns:
         JSON data. Clocks and load of the moment are not in it: they belong to trials.
@@ -158,6 +160,8 @@ def context_facts(
         "extractors": dict(extractors),
         "metric_packages": {name: importlib.metadata.version(name) for name in packages},
     }
+    if plugins:
+        facts["plugins"] = {name: importlib.metadata.version(name) for name in plugins}
     if device.index is not None:
         facts.update(gpu_context(device.index))
     return json.loads(canonical_json(facts))  # type: ignore[no-any-return]

@@ -22,7 +22,7 @@ import logging
 import pkgutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from harness import plugins
@@ -56,6 +56,7 @@ class Entry:
         target: The object itself, or a lazy ``"module:attribute"`` string.
         module: Module that registers it, or that its entry point names.
         params: For makers, a lazy ``"module:attribute"`` of :class:`harness.params.ParamModels`; or nothing.
+        distribution: Name of the distribution whose entry point brought it; nothing for what Diptych ships.
     """
 
     kind: str
@@ -65,6 +66,7 @@ class Entry:
     target: Any
     module: str = ""
     params: str | None = None
+    distribution: str = ""
 
     def load(self) -> Any:
         """Return the component, importing a lazy target now.
@@ -175,21 +177,26 @@ class Registry:
             for point in plugins.entry_points(f"diptych.{PLURALS.get(kind, kind)}"):
                 if point.attribute:
                     target = f"{point.module}:{point.attribute}"
-                    self.add(Entry(kind, point.name, point.summary, point.origin, target, point.module))
+                    entry = Entry(kind, point.name, point.summary, point.origin, target, point.module)
+                    self.add(replace(entry, distribution=point.distribution))
             for home, plural in PLURALS.items():  # a module may register things of other kinds than its group's
                 for point in plugins.entry_points(f"diptych.{plural}"):
                     if not point.attribute:
-                        self._import(home, point.module, point.origin)
+                        self._import(home, point.module, point.origin, point.distribution)
         finally:
             self._discovering = before
 
-    def _import(self, kind: str, module: str, origin: str) -> None:
+    def _import(self, kind: str, module: str, origin: str, distribution: str = "") -> None:
         if origin in self.broken.get(kind, {}):
             return  # once is enough: a module that fails late would run its first half again and again
         try:
             importlib.import_module(module)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a broken plug-in must not hide the others; it is told
             self.broken.setdefault(kind, {})[origin] = plugins.explain(error, module)
+        package = module.partition(".")[0]
+        for key, entry in self.entries.items() if distribution else ():
+            if entry.module.partition(".")[0] == package:
+                self.entries[key] = replace(entry, distribution=distribution)
 
     def list(self, kind: str) -> list[Entry]:
         """Every name of ``kind`` that means something, in order."""

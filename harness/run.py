@@ -81,6 +81,7 @@ def run_suite(
     registry: Registry = REGISTRY,
     progress: Progress | None = None,
     argv: Sequence[str] | None = None,
+    facts: Mapping[str, Any] | None = None,
     analyse: Analyse | None = None,
 ) -> RunResult:
     """Run every trial of a suite and write them to a new run folder.
@@ -97,6 +98,7 @@ def run_suite(
         registry: Where suites, makers, metrics and extractors come from.
         progress: Told of every warm-up, trial and record.
         argv: The command line, for the manifest.
+        facts: Where the suite came from, for the manifest's info.
         analyse: Makes the summary; :func:`harness.analyse.analyse` if None.
 
     Returns:
@@ -126,7 +128,7 @@ def run_suite(
             created_at=now(),
             argv=info.pop("argv"),
             context=context,
-            info={**info, "keep_samples": keep_samples},
+            info={**info, **(facts or {}), "keep_samples": keep_samples},
             comparability_key=comparability_key(declared, plan, context),
         )
         with RunStore.create(root, manifest) as store:

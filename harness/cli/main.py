@@ -34,6 +34,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("harness.cli.commands.report:command", "Write an HTML report of one or more runs."),
     "bench": ("harness.cli.commands.bench:command", "Measure Diptych itself: statistics, store, report."),
     "train": ("harness.cli.commands.train:command", "Train the zoo's tokenizer or video transformer."),
+    "check": ("harness.cli.commands.check:command", "Check a component by the laws of its kind."),
+    "schema": ("harness.cli.commands.schema:command", "Print the JSON Schema of a suite's TOML file."),
     "doctor": ("harness.cli.commands.doctor:command", "Check this machine and installation."),
 }
 

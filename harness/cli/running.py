@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli.builtin import load_builtin
 from harness.cli.facts import RunFacts
-from harness.cli.verbs import DEFAULT_SCALE, run_facts
+from harness.cli.verbs import DEFAULT_SCALE, get_suite, run_facts
 from harness.errors import StoppedError
+from harness.types import Suite
 
 if TYPE_CHECKING:
     from harness.run import ProgressEvent, RunResult
@@ -22,12 +24,12 @@ def default_threads() -> int | None:
 
 
 def run_suite(
-    suite: str,
+    suite: Suite | str | Path,
     scale: str = DEFAULT_SCALE,
     *,
     device: str = "cpu",
     seed: int = 0,
-    results: str | None = None,
+    results: str | Path | None = None,
     arms: Sequence[str] | None = None,
     threads: int | None = None,
     keep_samples: int | None = None,
@@ -37,7 +39,7 @@ def run_suite(
     """Run a suite's matched trials, keep them, and say what they show.
 
     Args:
-        suite: Suite name.
+        suite: The suite, its name, or the path of a TOML file that declares one.
         scale: Scale name.
         device: ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
         seed: Seed of the run, ≥ 0.
@@ -59,8 +61,9 @@ def run_suite(
     from harness import run as engine
 
     further: dict[str, Any] = {} if keep_samples is None else {"keep_samples": keep_samples}
+    declared = get_suite(suite)
     result = engine.run_suite(
-        suite,
+        declared,
         scale,
         device=device,
         seed=seed,
@@ -70,15 +73,16 @@ def run_suite(
         registry=load_builtin(),
         progress=progress,
         argv=argv,
+        facts=suite_file_facts(suite),
         **further,
     )
     return _found(result)
 
 
 def resume_run(
-    run: str,
+    run: str | Path,
     *,
-    results: str | None = None,
+    results: str | Path | None = None,
     retry_failed: bool = False,
     across_contexts: bool = False,
     progress: Callable[[ProgressEvent], None] | None = None,
@@ -110,6 +114,17 @@ def resume_run(
         argv=argv,
     )
     return _found(result)
+
+
+def suite_file_facts(suite: Suite | str | Path) -> dict[str, Any]:
+    """Name and SHA-256 of the file that declares a suite; nothing for a registered one."""
+    from harness.files import file_sha256
+    from harness.suite_file import is_path
+
+    if isinstance(suite, Suite) or not is_path(suite):
+        return {}
+    path = Path(suite).expanduser()
+    return {"suite_file": {"name": path.name, "sha256": file_sha256(path)}}
 
 
 def _found(result: RunResult) -> RunFacts:

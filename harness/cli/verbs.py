@@ -50,25 +50,39 @@ def describe_schedule(
     return facts
 
 
-def get_suite(name: str) -> Suite:
-    """Return a registered suite; a UsageError names the nearest one."""
-    suite: Suite = load_builtin().get("suite", name)
-    return suite
+def get_suite(suite: Suite | str | Path) -> Suite:
+    """Return a suite: itself, a registered one by its name, or the one that a TOML file declares.
+
+    Args:
+        suite: The suite, its name, or a path (a ``Path``, or a text that ends in ``.toml`` or names a folder).
+
+    Raises:
+        UsageError: Unknown; names the nearest one. Or a file with problems: all of them are told.
+    """
+    registry = load_builtin()
+    if isinstance(suite, Suite):
+        return suite
+    from harness.suite_file import is_path, read_suite
+
+    if is_path(suite):
+        return read_suite(Path(suite).expanduser(), registry)
+    found: Suite = registry.get("suite", str(suite))
+    return found
 
 
 def plan_suite(
-    suite: str,
+    suite: Suite | str | Path,
     scale: str = DEFAULT_SCALE,
     *,
     seed: int = 0,
     arms: Sequence[str] | None = None,
-    resume: str | None = None,
-    results: str | None = None,
+    resume: str | Path | None = None,
+    results: str | Path | None = None,
 ) -> PlanFacts:
     """Say what a run of a suite would do, without doing it.
 
     Args:
-        suite: Suite name.
+        suite: As for :func:`get_suite`.
         scale: Scale name.
         seed: Seed of the run, ≥ 0.
         arms: Only these arms; None for all.
@@ -88,8 +102,8 @@ def plan_suite(
         plan = make_plan(declared, scale, seed, arms)
     else:
         _, manifest, records, _ = open_run(resume, results)
-        if manifest.suite.name != suite:
-            raise DiptychError(f"run {manifest.run_id} is one of suite {manifest.suite.name!r}, not {suite!r}.")
+        if manifest.suite.name != declared.name:
+            raise DiptychError(f"run {manifest.run_id} is one of suite {manifest.suite.name!r}, not {declared.name!r}.")
         plan, declared = manifest.plan, manifest.suite
         done = len({record.index for record in records if record.status == "finished"})
     chosen = set(plan.arms)
@@ -107,7 +121,7 @@ def plan_suite(
     )
 
 
-def show_run(run: str, results: str | None = None) -> RunFacts:
+def show_run(run: str | Path, results: str | Path | None = None) -> RunFacts:
     """Return what a run found, computed from its records.
 
     Args:
@@ -121,7 +135,7 @@ def show_run(run: str, results: str | None = None) -> RunFacts:
     return run_facts(path, manifest, records, problems)
 
 
-def open_run(run: str, results: str | None) -> tuple[Path, Manifest, list[TrialRecord], list[str]]:
+def open_run(run: str | Path, results: str | Path | None) -> tuple[Path, Manifest, list[TrialRecord], list[str]]:
     """Return folder, manifest, records (one per trial) and problems of a run."""
     from harness.store.locate import find_run, results_root
     from harness.store.run_store import RunStore
@@ -175,7 +189,9 @@ def run_facts(
     )
 
 
-def write_report(runs: Sequence[str], output: Path | None = None, results: str | None = None) -> ReportFacts:
+def write_report(
+    runs: Sequence[str | Path], output: Path | None = None, results: str | Path | None = None
+) -> ReportFacts:
     """Write one self-contained HTML page of one or more runs.
 
     Args:
@@ -199,12 +215,12 @@ SHOWN_DIFFERENCES = 6
 
 
 def compare_runs(
-    reference: str,
-    candidate: str,
+    reference: str | Path,
+    candidate: str | Path,
     *,
     metric: str | None = None,
     across_contexts: bool = False,
-    results: str | None = None,
+    results: str | Path | None = None,
 ) -> Comparison:
     """Compare a candidate run with a reference run: the same arms, paired block by block.
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,7 @@ def tiny_entries(plugin: str) -> dict[tuple[str, str], Entry]:
     for module in ("suite", "weights"):
         importlib.import_module(f"diptych_tiny.{module}")
     names = [key for key, entry in REGISTRY.entries.items() if "diptych_tiny" in entry.origin]
-    return {name: REGISTRY.entries.pop(name) for name in names}
+    return {name: replace(REGISTRY.entries.pop(name), distribution="diptych-tiny") for name in names}
 
 
 @pytest.fixture
@@ -97,6 +97,7 @@ def diptych(
     Runs in this process, where torch is imported already; ``blocked=True`` or a PYTHONPATH asks for one of its own.
     """
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(plugin.split(os.pathsep)[0])  # the distribution's metadata
     for key, entry in tiny_entries.items():
         monkeypatch.setitem(REGISTRY.entries, key, entry)
 

@@ -43,12 +43,12 @@ def test_a_sound_declaration_passes():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"margin": 0.0}, "margin 0.0"),
-        ({"margin": math.nan}, "margin nan"),
-        ({"thresholds": (Threshold(metric="rate", tau=-0.05),)}, "threshold -0.05 for rate"),
+        ({"margin": 0.0}, "margin: a non-inferiority margin is positive, not 0.0"),
+        ({"margin": math.nan}, "positive, not nan"),
+        ({"thresholds": (Threshold(metric="rate", tau=-0.05),)}, "thresholds: that of rate is at least 0, not -0.05"),
         ({"thresholds": (Threshold(metric="rat", tau=0.05),)}, "did you mean 'rate'"),
         ({"primary_speed": "ssim"}, "not analysed as a ratio"),
-        ({"thresholds": (Threshold(metric="ssim", tau=0.05),)}, "no threshold for its primary speed metric"),
+        ({"thresholds": (Threshold(metric="ssim", tau=0.05),)}, "none for the primary speed metric 'rate'"),
         ({"metrics": ("rate", "psnr")}, "unknown metric 'psnr'"),
         ({"negative_control": "brokn"}, "did you mean 'broken'"),
         ({"negative_control": "base"}, "unknown negative control"),
