@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from harness.device import parse_device
 from harness.files import file_sha256
 from models.ar.transformer import VideoTransformer
 from models.weights import load_into, read_weights, write_weights, zoo_path
@@ -29,8 +30,10 @@ def load_transformer(
         The model and the SHA-256 of its weights: of the file, or of the drawn float32 values.
 
     Raises:
+        UsageError: No such device.
         DiptychError: No such file, not safetensors, or another shape than the card's (all differences are listed).
     """
+    where = str(parse_device(device))
     if card.weights is None:
         # drawn on the CPU in float32, so that every device and type starts from the same numbers
         model = VideoTransformer(card.shape).reset(torch.Generator().manual_seed(card.random_seed))
@@ -40,7 +43,7 @@ def load_transformer(
         model = VideoTransformer(card.shape)
         load_weights(model, path)
         digest = file_sha256(path)
-    return model.to(device=device, dtype=dtype).eval().requires_grad_(False), digest
+    return model.to(device=where, dtype=dtype).eval().requires_grad_(False), digest
 
 
 def load_weights(model: VideoTransformer, path: Path) -> None:

@@ -31,7 +31,9 @@ class Schedule:
         order: ``order(grid, k)``: pass of every generated token, int64 ``[tokens]`` in raster order; passes are
             numbered from 0 (the prefill) without a gap. ``k`` arrives clamped to ``1 .. columns``.
         placeholder: Default stand-in for predecessors that do not exist yet.
-        takes_k: True if ``k`` (the row delay in tokens) changes the order.
+        takes_k: True if ``k`` is a row delay in tokens: ``k ≥ columns`` is then sequential decoding, table for table.
+        passes: ``passes(grid, k)``: number of passes in closed form, which ``diptych check`` holds the order to; or
+            None.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Schedule:
     order: Callable[[Grid, int], NDArray[np.int64]]
     placeholder: PlaceholderPolicy = "above"
     takes_k: bool = True
+    passes: Callable[[Grid, int], int] | None = None
 
 
 def get_schedule(name: str) -> Schedule:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from harness.device import parse_device
 from models.tokenizers.fsq import FSQTokenizer
 from models.tokenizers.shapes import TokenizerShape
 from models.weights import load_into, read_weights, stored_shape, write_weights, zoo_path
@@ -25,11 +26,13 @@ def load_tokenizer(file_name: str, device: str = "cpu") -> FSQTokenizer:
         device: Torch device.
 
     Raises:
+        UsageError: No such device.
         DiptychError: No such file, not safetensors, no tokenizer's shape in it, or tensors that do not fit the shape.
     """
+    where = str(parse_device(device))
     path = zoo_path(file_name)
     tensors, header = read_weights(path)
     shape = stored_shape(path, header, TokenizerShape, "a tokenizer")
     model = FSQTokenizer(shape)
     load_into(path, model, shape, tensors, header)
-    return model.to(device).eval().requires_grad_(False)
+    return model.to(where).eval().requires_grad_(False)

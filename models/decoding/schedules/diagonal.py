@@ -16,6 +16,16 @@ def order(grid: Grid, k: int) -> NDArray[np.int64]:
     return frame * (grid.columns + k * (grid.rows - 1)) + k * row + column
 
 
+def passes(grid: Grid, k: int) -> int:
+    """F·(w + κ(h − 1))."""
+    return grid.frames * (grid.columns + k * (grid.rows - 1))
+
+
 DIAGONAL = register("schedule", "diagonal")(
-    Schedule("diagonal", "rows of one frame overlap: row r+1 starts once row r holds k tokens (DiagD, spatial)", order)
+    Schedule(
+        "diagonal",
+        "rows of one frame overlap: row r+1 starts once row r holds k tokens (DiagD, spatial)",
+        order,
+        passes=passes,
+    )
 )

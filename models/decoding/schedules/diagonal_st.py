@@ -20,6 +20,16 @@ def order(grid: Grid, k: int) -> NDArray[np.int64]:
     return k * (frame * grid.rows + row) + column
 
 
+def passes(grid: Grid, k: int) -> int:
+    """W + κ(F·h − 1)."""
+    return grid.columns + k * (grid.frames * grid.rows - 1)
+
+
 DIAGONAL_ST = register("schedule", "diagonal-st")(
-    Schedule("diagonal-st", "rows overlap within and across frames (DiagD, spatial + temporal; known actions)", order)
+    Schedule(
+        "diagonal-st",
+        "rows overlap within and across frames (DiagD, spatial + temporal; known actions)",
+        order,
+        passes=passes,
+    )
 )

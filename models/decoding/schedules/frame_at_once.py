@@ -20,6 +20,12 @@ def order(grid: Grid, k: int) -> NDArray[np.int64]:
     return raster(grid)[0]
 
 
+def passes(grid: Grid, k: int) -> int:
+    """One a frame."""
+    del k
+    return grid.frames
+
+
 FRAME_AT_ONCE = register("schedule", "frame-at-once")(
     Schedule(
         "frame-at-once",
@@ -27,5 +33,6 @@ FRAME_AT_ONCE = register("schedule", "frame-at-once")(
         order,
         placeholder="previous",
         takes_k=False,
+        passes=passes,
     )
 )

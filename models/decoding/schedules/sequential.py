@@ -16,6 +16,18 @@ def order(grid: Grid, k: int) -> NDArray[np.int64]:
     return np.arange(grid.tokens, dtype=np.int64)
 
 
+def passes(grid: Grid, k: int) -> int:
+    """One a token: F·h·w."""
+    del k
+    return grid.tokens
+
+
 SEQUENTIAL = register("schedule", "sequential")(
-    Schedule("sequential", "one token a pass, in raster order (next-token prediction)", order, takes_k=False)
+    Schedule(
+        "sequential",
+        "one token a pass, in raster order (next-token prediction)",
+        order,
+        takes_k=False,
+        passes=passes,
+    )
 )

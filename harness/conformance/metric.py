@@ -1,0 +1,227 @@
+"""Laws of metrics: declared completely, finite where they apply, and better where things are better."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.conformance.laws import Component, Law, LawBrokenError, does_not_apply, free_of_global_state, require, same
+from harness.errors import DiptychError
+from harness.types import Made, Metric
+
+FRAMES, SIDE = 6, 48
+LEAST_BLOCKS = 6
+ROWS, DIMENSIONS = 96, 8
+
+
+def clip(seed: int = 0) -> NDArray[np.uint8]:
+    """A textured clip in which something moves, uint8 ``[6, 48, 48, 3]``."""
+    rng = np.random.default_rng(seed)
+    tiles = rng.integers(40, 216, (SIDE // 8, SIDE // 8, 3))
+    ground = np.repeat(np.repeat(tiles, 8, 0), 8, 1)
+    frames = np.repeat(ground[None], FRAMES, 0)
+    for t in range(FRAMES):
+        frames[t, 16:28, 4 + 4 * t : 16 + 4 * t] = (230, 60, 20)
+    made_of: NDArray[np.uint8] = frames.astype(np.uint8)
+    return made_of
+
+
+def _noise(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    error = np.random.default_rng(1).normal(0, 40, frames.shape)
+    return np.clip(frames + error, 0, 255).astype(np.uint8)
+
+
+def _blur(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    moved = [np.roll(frames.astype(float), (dy, dx), (1, 2)) for dy in range(-3, 4) for dx in range(-3, 4)]
+    return np.mean(moved, axis=0).astype(np.uint8)
+
+
+def _dark(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    darker: NDArray[np.uint8] = frames // 3
+    return darker
+
+
+def _frozen(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.repeat(frames[:1], len(frames), 0)
+
+
+DAMAGES: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+    "noise": _noise,
+    "blur": _blur,
+    "darkness": _dark,
+    "standing still": _frozen,
+}
+
+
+def made(metric: Metric, video: NDArray[np.uint8], reference: NDArray[np.uint8] | None, **changes: Any) -> Made:
+    """What a maker returns for a clip; ``values`` holds what this metric may want to be told by it."""
+    whole = Made(
+        video=video,
+        reference=reference,
+        prompt=clip()[:2],
+        seconds=[0.5, 0.52, 0.49],
+        first_call_seconds=0.9,
+        prefill_seconds=0.05,
+        peak_memory_bytes=10**8,
+        counts={"frames": len(video), "tokens": 36 * len(video), "passes": 20 * len(video)},
+        values={metric.name: 0.5},
+        hashes={},
+        energy_joules=4.0,
+    )
+    return replace(whole, **changes)
+
+
+def value_of(metric: Metric, thing: Made) -> float | None:
+    """The metric's value, which must be a finite number or None."""
+    value = metric.compute(thing)
+    require(
+        value is None or (isinstance(value, int | float | np.floating) and math.isfinite(value)),
+        f"compute gives {value!r}; a value is a finite number, or None where the metric does not apply",
+    )
+    return None if value is None else float(value)
+
+
+def _declared(component: Component) -> str:
+    metric = component.thing
+    require(isinstance(metric, Metric), f"it is a {type(metric).__name__}, not a harness.types.Metric")
+    require(metric.direction in ("higher", "lower"), f"direction is {metric.direction!r}, neither higher nor lower")
+    require(metric.scale in ("ratio", "difference", "set"), f"scale is {metric.scale!r}: ratio, difference or set")
+    require(bool(metric.unit), "it has no unit")
+    require(
+        metric.minimum_n >= LEAST_BLOCKS, f"minimum_n is {metric.minimum_n}; fewer than 6 clusters give no interval"
+    )
+    require(not (metric.machine and metric.quality), "it is both of the machine and of quality")
+    if metric.scale != "set":
+        return f"{metric.unit}, {metric.direction} is better, analysed as {metric.scale}"
+    space = metric.feature_space
+    require(space is not None and metric.distance is not None, "a set metric needs feature_space and distance")
+    component.registry.entry("extractor", str(space))
+    require(f"[{space}]" in metric.name, f"the name of a set metric carries its space: {metric.name}[{space}]")
+    return f"{metric.unit}, {metric.direction} is better, on sets of clips in the features of {space}"
+
+
+def _deterministic(component: Component) -> str:
+    metric: Metric = component.thing
+    thing = made(metric, _noise(clip()), clip())
+    arrays = {name: getattr(thing, name).copy() for name in ("video", "reference", "prompt")}
+    one, other = free_of_global_state(lambda: value_of(metric, thing))
+    require(same(one, other), f"the same clip gives {one} and then {other}")
+    changed = [name for name, before in arrays.items() if not same(before, getattr(thing, name))]
+    require(not changed, f"compute changes its input: {', '.join(changed)}")
+    if metric.distance is None:
+        return f"twice {one}, inputs as they were"
+    a, b = _rows(0), _rows(1)
+    before = (a.copy(), b.copy())
+    first, second = free_of_global_state(lambda: metric.distance(a, b) if metric.distance else None)
+    require(same(first, second), f"the same sets give {first} and then {second}")
+    require(same(before[0], a) and same(before[1], b), "distance changes its input")
+    return f"twice {first} on two sets of {ROWS} rows, inputs as they were"
+
+
+def _finite(component: Component) -> str:
+    metric: Metric = component.thing
+    flat = np.full((FRAMES, SIDE, SIDE, 3), 128, np.uint8)
+    for name, video, reference in (
+        ("clean", clip(), clip()),
+        ("damaged", _noise(clip()), clip()),
+        ("flat", flat, flat),
+    ):
+        value = value_of(metric, made(metric, video, reference))
+        if metric.scale == "set":
+            require(value is None, f"a set metric has no value of one clip, but compute gives {value}")
+        elif name != "flat":
+            require(value is not None, f"compute gives None for a {name} clip with everything told")
+    if metric.distance is not None:
+        for one, other in ((_rows(0), _rows(0)), (_rows(0), _rows(1))):
+            require(math.isfinite(metric.distance(one, other)), "distance is not finite on two sets of random rows")
+    return "clean, damaged and flat clips"
+
+
+def _where_it_does_not_apply(component: Component) -> str:
+    metric: Metric = component.thing
+    nothing: dict[str, Any] = {
+        "seconds": [],
+        "counts": {},
+        "values": {},
+        "peak_memory_bytes": None,
+        "energy_joules": None,
+    }
+    nothing |= {"prefill_seconds": None, "first_call_seconds": None, "prompt": None}
+    cases = {
+        "no true continuation": made(metric, clip(), None),
+        "nothing but frames": made(metric, clip(), None, **nothing),
+        "one frame": made(metric, clip()[:1], clip()[:1]),
+        "frames of 4 × 4 pixels": made(metric, clip()[:, :4, :4], clip()[:, :4, :4]),
+    }
+    absent = []
+    for name, thing in cases.items():
+        try:
+            if value_of(metric, thing) is None:
+                absent.append(name)
+        except DiptychError:
+            absent.append(name)
+        except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+            raise LawBrokenError(f"with {name}, compute raises {type(error).__name__}: {error}; return None") from error
+    return "no value with " + ", ".join(absent) if absent and metric.scale != "set" else "no exception, never NaN"
+
+
+def _quality(component: Component) -> str:
+    metric: Metric = component.thing
+    if not metric.quality:
+        does_not_apply("it is not declared as quality")
+    sign = 1.0 if metric.direction == "higher" else -1.0
+    if metric.distance is not None:
+        near, far = metric.distance(_rows(0), _rows(1)), metric.distance(_rows(0) + 3.0, _rows(1))
+        require(sign * near > sign * far, f"far sets ({far:.4g}) are not worse than near ones ({near:.4g})")
+        return f"near sets {near:.4g}, far ones {far:.4g}"
+    truth = clip()
+    whole = value_of(metric, made(metric, truth.copy(), truth))
+    damaged = {name: value_of(metric, made(metric, spoil(truth), truth)) for name, spoil in DAMAGES.items()}
+    require(whole is not None, "a perfect copy has no value")
+    values = {name: value for name, value in damaged.items() if value is not None}
+    if all(value == whole for value in values.values()):
+        does_not_apply("it is not read off the frames: its maker tells it")
+    better = [name for name, value in values.items() if sign * value > sign * float(whole or 0)]
+    worse = [name for name, value in values.items() if sign * value < sign * float(whole or 0)]
+    blind = same(value_of(metric, made(metric, truth.copy(), _noise(truth))), whole)  # it looks at no reference
+    told = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+    require(bool(worse), f"no damage makes it worse: a perfect copy has {whole:.4g}; {told}")
+    require(blind or not better, f"{', '.join(better)} is better than a perfect copy ({whole:.4g}): {told}")
+    seen = f"; without a reference it cannot see {', '.join(better)}" if better else ""
+    return f"a perfect copy has {whole:.4g}; {told}{seen}"
+
+
+def _speed(component: Component) -> str:
+    metric: Metric = component.thing
+    if not metric.machine:
+        does_not_apply("it is not declared as the machine's")
+    sign = 1.0 if metric.direction == "higher" else -1.0
+    half = {"seconds": [0.25, 0.26, 0.245], "prefill_seconds": 0.025, "first_call_seconds": 0.45}
+    half |= {"peak_memory_bytes": 5 * 10**7, "energy_joules": 2.0}
+    slow, fast = (value_of(metric, made(metric, clip(), clip(), **changes)) for changes in ({}, half))
+    require(slow is not None and fast is not None, "it has no value where time, memory and energy are told")
+    require(
+        sign * float(fast or 0) > sign * float(slow or 0),
+        f"half of everything gives {fast}, the whole {slow}: not better",
+    )
+    return f"half of time, memory and energy: {slow:.4g} becomes {fast:.4g}"
+
+
+def _rows(seed: int) -> NDArray[np.float64]:
+    rows: NDArray[np.float64] = np.random.default_rng(seed).normal(size=(ROWS, DIMENSIONS))
+    return rows
+
+
+LAWS = (
+    Law("declares direction, unit, scale, minimum n", _declared),
+    Law("repeatable, and touches nothing else", _deterministic),
+    Law("finite on clips", _finite),
+    Law("None or a clear error elsewhere", _where_it_does_not_apply),
+    Law("damage is not better than a perfect copy", _quality),
+    Law("less time, memory, energy is better", _speed),
+)
