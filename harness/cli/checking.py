@@ -117,8 +117,8 @@ def _find(component: Suite | str | Path, kind: str | None, registry: Registry) -
         return registry.entry(having[0] if having else str(kind), name)
     every = {entry.name: k for k in reversed(kinds) for entry in registry.list(k)}
     near = difflib.get_close_matches(name, sorted(every), n=1, cutoff=0.5)
-    meant = f"did you mean the {every[near[0]]} {near[0]!r}? " if near else ""
+    meant = f"did you mean the {every[near[0]]} {near[0]!r}?" if near else f"kinds: {', '.join(kinds)}."
     broken = {origin: why for modules in registry.broken.values() for origin, why in modules.items()}
     told = "".join(f" ({origin} could not be imported: {why})" for origin, why in broken.items())
-    plurals = ", ".join(PLURALS[k] for k in kinds)
-    raise UsageError(f"nothing is registered as {name!r}; {meant}See: diptych list KIND, of {plurals}.{told}")
+    plural = PLURALS[every[near[0]]] if near else "KIND"
+    raise UsageError(f"nothing is registered as {name!r}; {meant} See: diptych list {plural}{told}")

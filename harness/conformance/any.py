@@ -10,7 +10,7 @@ from harness.conformance.laws import Component, Law, require
 def _says_what_it_is(component: Component) -> str:
     """One line, and one that is about this component, not about its class."""
     own = getattr(component.thing, "summary", None) or getattr(component.thing, "question", None)
-    summary = component.entry.summary or (own if isinstance(own, str) else "")
+    summary = own if isinstance(own, str) and own else component.entry.summary
     require(bool(summary), "it has no summary: give register(..., summary=...), or a summary of its own")
     require("\n" not in summary, "its summary is longer than one line")
     of_class = (inspect.getdoc(type(component.thing)) or "").split("\n")[0]

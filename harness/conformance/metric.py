@@ -38,7 +38,8 @@ def _noise(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _blur(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
     moved = [np.roll(frames.astype(float), (dy, dx), (1, 2)) for dy in range(-3, 4) for dx in range(-3, 4)]
-    return np.mean(moved, axis=0).astype(np.uint8)
+    blurred: NDArray[np.uint8] = np.mean(moved, axis=0).astype(np.uint8)
+    return blurred
 
 
 def _dark(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -34,13 +34,15 @@ def load_transformer(
         DiptychError: No such file, not safetensors, or another shape than the card's (all differences are listed).
     """
     where = str(parse_device(device))
+    with torch.device("meta"):  # no first weights: torch would draw them from its global generator, for nothing
+        model = VideoTransformer(card.shape)
+    model = model.to_empty(device="cpu")
     if card.weights is None:
         # drawn on the CPU in float32, so that every device and type starts from the same numbers
-        model = VideoTransformer(card.shape).reset(torch.Generator().manual_seed(card.random_seed))
+        model.reset(torch.Generator().manual_seed(card.random_seed))
         digest = hash_tensors(model.state_dict())
     else:
         path = zoo_path(card.weights)
-        model = VideoTransformer(card.shape)
         load_weights(model, path)
         digest = file_sha256(path)
     return model.to(device=where, dtype=dtype).eval().requires_grad_(False), digest

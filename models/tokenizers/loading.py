@@ -33,6 +33,7 @@ def load_tokenizer(file_name: str, device: str = "cpu") -> FSQTokenizer:
     path = zoo_path(file_name)
     tensors, header = read_weights(path)
     shape = stored_shape(path, header, TokenizerShape, "a tokenizer")
-    model = FSQTokenizer(shape)
+    with torch.random.fork_rng(devices=[]):  # torch draws first weights from its global generator
+        model = FSQTokenizer(shape)
     load_into(path, model, shape, tensors, header)
     return model.to(where).eval().requires_grad_(False)
