@@ -159,12 +159,13 @@ def _batch(subject: Subject) -> str:
 
 
 def _device(subject: Subject) -> str:
-    told = refuses(lambda: load_transformer(subject.card, "no-such-device"), "an unknown device")
+    card = subject.card
+    told = refuses(lambda: load_transformer(card, "no-such-device"), "an unknown device")
     if torch.cuda.is_available():
-        model = load_transformer(subject.card, "cuda")[0]
+        model = load_transformer(card, "cuda")[0]
         require(model.embed_tokens.weight.is_cuda, "asked for cuda, it is elsewhere")
         return f"on cuda; {told}"
-    return refuses(lambda: load_transformer(subject.card, "cuda"), "cuda, where there is none")
+    return refuses(lambda: load_transformer(card, "cuda"), "cuda, where there is none")
 
 
 LAWS = (
