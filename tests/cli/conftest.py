@@ -18,19 +18,15 @@ import pytest
 
 from harness.cli.main import run
 from harness.registry import REGISTRY, Entry
+from tests.cli.plugs import distribution
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
-ENTRY_POINTS = """\
-[diptych.suites]
-tiny = diptych_tiny.suite
-tiny-weights = diptych_tiny.weights
-[diptych.makers]
-tiny = diptych_tiny.suite
-[diptych.models]
-tiny = diptych_tiny.suite
-tiny-weights = diptych_tiny.weights
-"""
+ENTRY_POINTS = {
+    "suites": {"tiny": "diptych_tiny.suite", "tiny-weights": "diptych_tiny.weights"},  # and what else they register
+    "makers": {"tiny": "diptych_tiny.maker:TinyMaker"},
+    "models": {"tiny": "diptych_tiny.suite:MODEL"},
+}
 
 
 @dataclass(frozen=True)
@@ -54,10 +50,7 @@ Diptych = Callable[..., Said]
 def plugin(tmp_path_factory: pytest.TempPathFactory) -> str:
     """PYTHONPATH that has this tree and the plug-in, the latter with its distribution's metadata."""
     site = tmp_path_factory.mktemp("site")
-    info = site / "diptych_tiny-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: diptych-tiny\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(ENTRY_POINTS)
+    distribution(site, "diptych-tiny", ENTRY_POINTS, summary="a plug-in for tests")
     return os.pathsep.join(map(str, (site, HERE / "plugin", ROOT)))
 
 
@@ -85,7 +78,11 @@ def tiny_entries(plugin: str) -> dict[tuple[str, str], Entry]:
     for module in ("suite", "weights"):
         importlib.import_module(f"diptych_tiny.{module}")
     names = [key for key, entry in REGISTRY.entries.items() if "diptych_tiny" in entry.origin]
-    return {name: replace(REGISTRY.entries.pop(name), distribution="diptych-tiny") for name in names}
+    found = {name: replace(REGISTRY.entries.pop(name), distribution="diptych-tiny") for name in names}
+    for kind, name, target in (("maker", "tiny", "maker:TinyMaker"), ("model", "tiny", "suite:MODEL")):
+        entry = Entry(kind, name, "a plug-in for tests", "diptych-tiny 1.0", f"diptych_tiny.{target}")
+        found[kind, name] = replace(entry, distribution="diptych-tiny")
+    return found
 
 
 @pytest.fixture

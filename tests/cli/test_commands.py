@@ -11,6 +11,7 @@ import pytest
 from harness.cli.findings import change
 from harness.cli.main import COMMANDS
 from harness.types import Finding
+from tests.cli.plugs import distribution
 
 FINDING_KEYS = {"metric", "arm", "baseline", "estimate", "verdict"}
 ESTIMATE_KEYS = {"value", "low", "high", "level", "method", "n", "unit", "direction", "reason"}
@@ -72,11 +73,8 @@ def test_list_assets_has_hashes(diptych):
 
 
 def test_list_tells_of_a_broken_plugin_on_stderr(diptych, plugin, tmp_path):
-    info = tmp_path / "broken" / "diptych_broken-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: diptych-broken\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[diptych.suites]\nbroken = no_such_module\n")
-    said = diptych("list", "suites", "--json", PYTHONPATH=f"{info.parent}:{plugin}")
+    distribution(tmp_path, "diptych-broken", {"suites": {"broken": "no_such_module"}})
+    said = diptych("list", "suites", "--json", PYTHONPATH=f"{tmp_path}:{plugin}")
     assert said.code == 0
     assert "diptych-broken 1.0 (no_such_module) could not be imported: ModuleNotFoundError" in said.err
     assert "tiny" in {item["name"] for item in said.document["items"]}

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from harness.errors import DiptychError
+from harness.errors import DiptychError, unknown
 from harness.types import Arm, Case, Made, Repeats
 
 FRAMES, SIDE = 4, 24
+PARAMS = ("seconds", "damage", "fails")
 
 
 class TinyMaker:
@@ -24,6 +25,9 @@ class TinyMaker:
     def check(self, arm: Arm, case: Case) -> None:
         if "seconds" not in arm.params:
             raise DiptychError(f"arm {arm.name!r} prescribes no seconds.")
+        for name in arm.params:
+            if name not in PARAMS:
+                raise unknown(f"parameter of arm {arm.name!r}", name, PARAMS)
 
     def make(self, arm: Arm, case: Case, seed: int, repeats: Repeats) -> Made:
         if case.name == os.environ.get("TINY_INTERRUPT"):

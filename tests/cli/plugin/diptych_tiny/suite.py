@@ -37,7 +37,5 @@ UNPAIRED = suite("tiny-unpaired", arm("slow"), arm("broken", fails=True))
 
 register("suite", "tiny", summary="a slow, a quick and a sloppy arm", target="diptych_tiny.suite:TINY")
 register("suite", "tiny-unpaired", summary="one arm always fails", target="diptych_tiny.suite:UNPAIRED")
-register("maker", "tiny", summary="arithmetic", target="diptych_tiny.maker:TinyMaker")
-register("model", "tiny", summary="no network at all", target="diptych_tiny.suite:MODEL")
 
 MODEL = "tiny"
