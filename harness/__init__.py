@@ -13,10 +13,12 @@ from harness import torchvision_cpu
 
 if TYPE_CHECKING:
     from harness.analyse import Analysis, Comparison
+    from harness.cli.checking import CheckFacts, check_component
     from harness.cli.checks import Check, check_machine
     from harness.cli.facts import PlanFacts, ReportFacts, RunFacts
     from harness.cli.listing import Item, Listing, list_items
     from harness.cli.running import resume_run, run_suite
+    from harness.cli.schemas import describe_schema
     from harness.cli.training import train_tokenizer, train_video_transformer
     from harness.cli.verbs import compare_runs, describe_schedule, get_suite, plan_suite, show_run, write_report
     from harness.errors import DiptychError, UsageError
@@ -29,11 +31,13 @@ __version__ = "0.1.0.dev0"
 
 _HOMES = {
     "harness.analyse": ("Analysis", "Comparison"),
+    "harness.cli.checking": ("CheckFacts", "check_component"),
     "harness.cli.checks": ("Check", "check_machine"),
     "harness.cli.listing": ("Item", "Listing", "list_items"),
     "harness.cli.training": ("train_tokenizer", "train_video_transformer"),
     "harness.cli.facts": ("PlanFacts", "ReportFacts", "RunFacts"),
     "harness.cli.running": ("resume_run", "run_suite"),
+    "harness.cli.schemas": ("describe_schema",),
     "harness.cli.verbs": (
         "compare_runs",
         "describe_schedule",
@@ -68,6 +72,7 @@ __all__ = [
     "BlockKey",
     "Case",
     "Check",
+    "CheckFacts",
     "Comparison",
     "Conclusion",
     "DiptychError",
@@ -89,9 +94,11 @@ __all__ = [
     "TrialRecord",
     "UsageError",
     "__version__",
+    "check_component",
     "check_machine",
     "compare_runs",
     "describe_schedule",
+    "describe_schema",
     "get_suite",
     "list_items",
     "plan_suite",

@@ -37,12 +37,14 @@ class TinyMaker:
         if arm.params.get("fails"):
             raise RuntimeError("this arm always fails")
         rng = np.random.default_rng(seed)
-        prompt = rng.integers(0, 256, (1, SIDE, SIDE, 3), dtype=np.uint8)
+        of_case = np.random.default_rng(list(case.name.encode()))  # whatever the seed, as a clip is
+        prompt = of_case.integers(0, 256, (1, SIDE, SIDE, 3), dtype=np.uint8)
         truth = rng.integers(64, 192, (FRAMES, SIDE, SIDE, 3)).astype(np.float64)
         error = rng.normal(size=truth.shape) * (4 + float(arm.params["damage"]))
         video = np.clip(truth + error, 0, 255).astype(np.uint8)
         clock = np.random.default_rng([seed, len(arm.name)])  # durations differ between arms, as real ones do
-        wobble = 1 + 0.02 * clock.random(repeats.count)
+        over = repeats.limit_seconds is not None and float(arm.params["seconds"]) >= repeats.limit_seconds
+        wobble = 1 + 0.02 * clock.random(1 if over else repeats.count)
         return Made(
             video=video,
             reference=truth.astype(np.uint8),

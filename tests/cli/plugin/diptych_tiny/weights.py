@@ -48,7 +48,7 @@ def suite(model: str) -> Suite:
         primary_speed="frames_per_second",
         primary_quality="psnr",
         margin=1.0,
-        margin_why="a test",
+        margin_why="a test of the command line",
         thresholds=(Threshold(metric="frames_per_second", tau=0.05, why="a test"),),
     )
 
