@@ -36,6 +36,18 @@ def check_suite(suite: Suite, metrics: Mapping[str, Metric]) -> None:
         raise ProblemsError(f"suite {suite.name!r}", problems)
 
 
+def check_declaration(suite: Suite, registry: Registry) -> None:
+    """Refuse a suite that names what does not exist, or whose findings could not be judged; imports no torch.
+
+    Raises:
+        UsageError: All that is wrong with it.
+    """
+    metrics = {entry.name: entry.load() for entry in registry.list("metric")}
+    problems = [*naming_problems(suite, registry, {}), *judging_problems(suite, metrics)]
+    if problems:
+        raise ProblemsError(f"suite {suite.name!r}", problems)
+
+
 def judging_problems(suite: Suite, metrics: Mapping[str, Metric]) -> Iterator[Problem]:
     """What stands in the way of judging a suite's findings; see :func:`check_suite`."""
     names = judged_metrics(suite)
@@ -55,7 +67,10 @@ def judging_problems(suite: Suite, metrics: Mapping[str, Metric]) -> Iterator[Pr
             yield Problem(("thresholds",), f"that of {threshold.metric} is at least 0, not {threshold.tau}.")
     speed = metrics.get(suite.primary_speed)
     if speed is not None and speed.scale != "ratio":
-        yield Problem(("primary_speed",), f"{suite.primary_speed!r} is not analysed as a ratio; name a rate or a time.")
+        yield Problem(
+            ("primary_speed",),
+            f"the primary speed metric {suite.primary_speed!r} is not analysed as a ratio; name a rate or a time.",
+        )
     if suite.primary_speed not in {threshold.metric for threshold in suite.thresholds}:
         yield Problem(
             ("thresholds",),

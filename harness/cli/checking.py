@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 from pathlib import Path
-from typing import Any
 
-from harness.cli.builtin import load_builtin, reach
+from harness.cli.builtin import load_builtin
 from harness.cli.verbs import get_suite
 from harness.conformance.laws import Component, LawFact
 from harness.errors import DiptychError, UsageError, unknown
@@ -70,9 +70,8 @@ def check_component(component: Suite | str | Path, kind: str | None = None) -> C
         facts.append(LawFact(name=LOADS, ok=False, detail=str(error)))
     else:
         facts += held(Component(entry, thing, registry))
-    return CheckFacts(
-        name=entry.name, kind=entry.kind, origin=entry.origin, ok=all(f.ok for f in facts), checks=tuple(facts)
-    )
+    kept = all(fact.ok for fact in facts)
+    return CheckFacts(name=entry.name, kind=entry.kind, origin=entry.origin, ok=kept, checks=tuple(facts))
 
 
 def held(component: Component) -> list[LawFact]:
@@ -83,16 +82,13 @@ def held(component: Component) -> list[LawFact]:
     entry = component.entry
     home = str(entry.target).partition(":")[0] if isinstance(entry.target, str) else entry.module
     facts = hold(component, every.LAWS, home)
-    laws: Any = reach(f"{LAWS[entry.kind]}:LAWS")
-    subject: Any = component
+    of_kind = importlib.import_module(LAWS[entry.kind])
+    prepare = getattr(of_kind, "prepare", lambda component: component)
     try:
-        prepare: Any = reach(f"{LAWS[entry.kind]}:prepare")
         subject = prepare(component)
-    except AttributeError:
-        pass  # the laws of this kind look at the component itself
     except DiptychError as error:
         return [*facts, LawFact(name="can be tried", ok=False, detail=str(error))]
-    return [*facts, *hold(subject, laws, home)]
+    return [*facts, *hold(subject, of_kind.LAWS, home)]
 
 
 def _find(component: Suite | str | Path, kind: str | None, registry: Registry) -> Entry:
@@ -105,9 +101,8 @@ def _find(component: Suite | str | Path, kind: str | None, registry: Registry) -
             raise unknown("kind", kind, LAWS, "diptych check --help")
     if isinstance(component, Suite) or is_path(component):
         suite = get_suite(component)
-        return Entry(
-            "suite", suite.name, suite.question, str(component) if not isinstance(component, Suite) else "", suite
-        )
+        origin = "given as it is" if isinstance(component, Suite) else str(component)
+        return Entry("suite", suite.name, suite.question, origin, suite)
     name = str(component)
     kinds = list(LAWS) if kind is None else [kind]
     having = [k for k in kinds if name in {e.name for e in registry.list(k)} | {c.name for c in registry.collisions(k)}]

@@ -92,11 +92,11 @@ def plan_suite(
     Raises:
         UsageError: Unknown suite, scale or arm, or a negative seed.
     """
-    from harness.declaration import check_suite
+    from harness.declaration import check_declaration
     from harness.plan import make_plan
 
     declared = get_suite(suite)
-    check_suite(declared, load_metrics())
+    check_declaration(declared, load_builtin())
     done = 0
     if resume is None:
         plan = make_plan(declared, scale, seed, arms)

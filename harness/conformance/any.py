@@ -27,7 +27,7 @@ def _has_its_name(component: Component) -> str:
         not isinstance(name, str) or name == component.entry.name,
         f"it is registered as {component.entry.name!r} and calls itself {name!r}; results would carry the wrong name",
     )
-    return f"{component.entry.kind} {component.entry.name!r} of {component.entry.origin}"
+    return f"{component.entry.kind} {component.entry.name!r}"
 
 
 LAWS = (Law("says what it is in one line", _says_what_it_is), Law("has the name it goes by", _has_its_name))

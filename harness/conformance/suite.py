@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.conformance.laws import Component, Law, does_not_apply, require
-from harness.declaration import check_suite, judged_metrics, naming_problems
+from harness.declaration import check_declaration, judged_metrics
 from harness.errors import DiptychError
 from harness.plan import make_plan
 from harness.protocols import Maker
@@ -16,9 +16,7 @@ LEAST_WORDS = 3
 def _declared(component: Component) -> str:
     suite = component.thing
     require(isinstance(suite, Suite), f"it is a {type(suite).__name__}, not a harness.types.Suite")
-    problems = list(naming_problems(suite, component.registry, {}))
-    require(not problems, "; ".join(map(str, problems)))
-    check_suite(suite, {name: component.registry.get("metric", name) for name in judged_metrics(suite)})
+    check_declaration(suite, component.registry)
     return f"{len(suite.arms)} arms against {suite.baseline!r}, {len(judged_metrics(suite))} metrics"
 
 

@@ -144,7 +144,7 @@ MISTAKES = {
     ),
     "unknown arm": ('baseline = "sequentail"', ["baseline: unknown arm 'sequentail'; did you mean 'sequential'?"]),
     "control": ('negative_control = "frame"', ["negative_control: unknown negative control 'frame'"]),
-    "speed": ('primary_speed = "psnr"', ["primary_speed: 'psnr' is not analysed as a ratio"]),
+    "speed": ('primary_speed = "psnr"', ["primary_speed: the primary speed metric 'psnr' is not analysed as a ratio"]),
 }
 
 

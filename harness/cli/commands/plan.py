@@ -22,7 +22,10 @@ from harness.cli.verbs import DEFAULT_SCALE, plan_suite
 def command(
     output: Output, suite: str, scale: str, seed: int, arms: str | None, resume: str | None, results: str | None
 ) -> None:
-    """Say what `diptych run SUITE` would do: arms, blocks, trials, and how many of them are new."""
+    """Say what `diptych run SUITE` would do: arms, blocks, trials, and how many of them are new.
+
+    SUITE is a name (`diptych list suites`) or the path of a TOML file (`diptych schema suite`).
+    """
     facts = plan_suite(suite, scale, seed=seed, arms=names(arms), resume=resume, results=results)
     output.emit(facts, lambda: _text(output, facts))
 

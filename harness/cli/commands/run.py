@@ -39,7 +39,10 @@ def run_command(
     keep_samples: int | None,
     results: str | None,
 ) -> None:
-    """Run the matched trials of SUITE (`diptych list suites`), keep them, and say what they show."""
+    """Run the matched trials of SUITE, keep them, and say what they show.
+
+    SUITE is a name (`diptych list suites`) or the path of a TOML file (`diptych schema suite`).
+    """
     with RunProgress() as progress:
         facts = run_suite(
             suite,
