@@ -9,8 +9,8 @@ from typing import TypeVar
 from pydantic import AfterValidator, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 
-from harness.errors import DiptychError, UsageError
-from harness.problems import ProblemsError, choice, problems_of
+from harness.errors import DiptychError
+from harness.problems import ProblemsError, problems_of
 from harness.registry import REGISTRY
 from harness.types import Data, Value
 
@@ -47,13 +47,8 @@ def registered(kind: str) -> AfterValidator:
     def look(name: str) -> str:
         try:
             return REGISTRY.entry(kind, name).name
-        except UsageError:
-            names = [entry.name for entry in REGISTRY.list(kind)]
-            raise PydanticCustomError(
-                "unknown_name", "{said}", {"said": choice(name, names, f"unknown {kind} {name!r}")}
-            ) from None
         except DiptychError as error:
-            raise PydanticCustomError("contested_name", "{said}", {"said": str(error)}) from None
+            raise PydanticCustomError("not_registered", "{said}", {"said": str(error)}) from None
 
     return AfterValidator(look)
 

@@ -13,11 +13,12 @@ from harness.types import Arm, Case, Made, Repeats
 class Maker(Protocol):
     """Makes the videos of one family of arms (``decoding``). Registered as kind ``maker``; built once per run.
 
-    The registered target is a factory ``f(device: str, threads: int) -> Maker``.
+    The registered target is a factory ``f(device: str, threads: int) -> Maker``. What arms and cases may tell it is
+    best declared (:class:`harness.params.ParamModels`): mistakes are then found before anything is loaded.
     """
 
     def check(self, arm: Arm, case: Case) -> None:
-        """Raise :class:`harness.errors.DiptychError` if this arm cannot run this case.
+        """Raise :class:`harness.errors.DiptychError` if this arm cannot run this case, or says what nobody reads.
 
         Called for every arm and case before the first trial: the place to load and render what all of them share.
         """
@@ -33,7 +34,11 @@ class Maker(Protocol):
 
 
 class Extractor(Protocol):
-    """Turns a clip into one feature row. Registered as kind ``extractor``; factory ``f(device) -> Extractor``."""
+    """Turns a clip into one feature row.
+
+    Registered as kind ``extractor``: a factory ``f(device: str) -> Extractor``, which raises a
+    :class:`harness.errors.UsageError` for a device that is not there (:func:`harness.device.parse_device`).
+    """
 
     def __call__(self, video: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Map uint8 ``[frames, height, width, 3]`` to float64 ``[dimensions]``."""

@@ -139,7 +139,7 @@ class Registry:
         key = (entry.kind, entry.name)
         old = self.entries.setdefault(key, entry)
         if old is entry or _same(old, entry):
-            if old.origin == entry.origin:
+            if old.origin == entry.origin or entry.module == "__main__":
                 self.entries[key] = entry
             return
         if not self._discovering:

@@ -32,6 +32,27 @@ class Fault:
 DECODING = "tests/models/decoding"
 FAULTS = (
     Fault(
+        "a plug-in takes one of our names",
+        "harness/registry.py",
+        "if self.own(entry) and not self.own(old):",
+        "if not self.own(entry) and self.own(old):",
+        "tests/cli/test_plugins.py",
+    ),
+    Fault(
+        "a broken law is reported as kept",
+        "harness/conformance/laws.py",
+        "facts.append(LawFact(name=law.name, ok=False, detail=str(error)))",
+        "facts.append(LawFact(name=law.name, ok=True, detail=str(error)))",
+        "tests/conformance/test_laws.py",
+    ),
+    Fault(
+        "thresholds of the extended suite win over the file's",
+        "harness/suite_file.py",
+        "if t.metric in judged - replaced)",
+        "if t.metric in judged)",
+        "tests/harness/test_suite_file.py",
+    ),
+    Fault(
         "off-by-one mask",
         "models/decoding/visibility.py",
         "causal = key_slot <= query_slot",

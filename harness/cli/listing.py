@@ -25,12 +25,14 @@ class Item(Data):
         name: Its name; unique in its kind, except for arms, which are unique in their suite.
         summary: One line.
         origin: ``file:line`` of its registration, a plug-in's distribution and module, or the file itself for an asset.
+        distribution: The distribution that brings it; None for what Diptych ships.
         details: Further facts: ``suite`` of an arm; ``sha256`` and ``bytes`` of an asset.
     """
 
     name: str
     summary: str
     origin: str
+    distribution: str | None = None
     details: dict[str, Value] = Field(default_factory=dict)
 
 
@@ -72,7 +74,9 @@ def list_items(kind: str, registry: Registry = REGISTRY) -> Listing:
     entries = registry.list(singular)
     return Listing(
         kind=kind,
-        items=tuple(Item(name=e.name, summary=e.summary, origin=e.origin) for e in entries),
+        items=tuple(
+            Item(name=e.name, summary=e.summary, origin=e.origin, distribution=e.distribution or None) for e in entries
+        ),
         broken=dict(registry.broken.get(singular, {})),
         collisions=_collisions(singular, registry),
     )

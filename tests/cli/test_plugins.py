@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -61,6 +62,7 @@ def test_what_an_entry_point_names_by_attribute_is_listed_without_an_import(plug
         "name": "zigzag",
         "summary": "orders of A",
         "origin": "diptych-a 1.0 (a_order:ORDER)",
+        "distribution": "diptych-a",
     }
     assert "a_order was imported" not in said.out + said.err
 
@@ -88,8 +90,9 @@ def test_our_own_name_keeps_its_meaning_and_the_plug_in_is_told_of(plugged):
 def test_a_name_of_two_plug_ins_means_nothing_and_hides_nothing_else(plugged):
     listed = plugged("list", "metrics", "--json")
     assert listed.code == 0
-    names = {item["name"] for item in listed.document["items"]}
-    assert {"only-a", "only-b", "psnr", "ssim"} <= names
+    names = {item["name"]: item["distribution"] for item in listed.document["items"]}
+    wanted = {"only-a": "diptych-a", "only-b": "diptych-b", "psnr": None, "ssim": None}
+    assert {name: names.get(name, "absent") for name in wanted} == wanted
     assert "shared" not in names
     assert len(listed.document["collisions"]) == 2  # psnr is ours
     said = plugged("check", "shared", "--json")
@@ -135,7 +138,5 @@ def test_doctor_names_all_that_is_amiss(plugged):
 
 
 def test_a_run_names_the_plug_ins_that_take_part(tiny_results):
-    import json
-
     manifest = json.loads((Path(tiny_results[1].document["path"]) / "manifest.json").read_text())
     assert manifest["context"]["plugins"] == {"diptych-tiny": "1.0"}

@@ -26,5 +26,5 @@ def command(output: Output, kind: str) -> None:
         rows = [[item.name, *(item.details[key] for key in extra), item.summary] for item in listing.items]
         output.table(["name", *extra, "summary"], rows)
 
-    items = [{"name": i.name, "summary": i.summary, "origin": i.origin, **i.details} for i in listing.items]
+    items = [{**item.model_dump(exclude={"details"}), **item.details} for item in listing.items]
     output.emit({"kind": kind, "items": items, "broken": listing.broken, "collisions": listing.collisions}, text)
