@@ -26,7 +26,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from harness import plugins
+from harness.entry import Collision, Entry
 from harness.errors import DiptychError, unknown
+
+__all__ = ["PLURALS", "REGISTRY", "Collision", "Entry", "Registry", "register"]
 
 T = TypeVar("T")
 LOG = logging.getLogger("diptych")
@@ -42,72 +45,6 @@ PLURALS = {
     "extractor": "extractors",
     "bench": "benches",
 }
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One registered component.
-
-    Attributes:
-        kind: Such as ``"suite"``.
-        name: Unique inside its kind.
-        summary: One line, shown by ``diptych list``.
-        origin: ``file:line`` of the registration, or the distribution, its version and the module that it names.
-        target: The object itself, or a lazy ``"module:attribute"`` string.
-        module: Module that registers it, or that its entry point names.
-        params: For makers, a lazy ``"module:attribute"`` of :class:`harness.params.ParamModels`; or nothing.
-        distribution: Name of the distribution whose entry point brought it; nothing for what Diptych ships.
-    """
-
-    kind: str
-    name: str
-    summary: str
-    origin: str
-    target: Any
-    module: str = ""
-    params: str | None = None
-    distribution: str = ""
-
-    def load(self) -> Any:
-        """Return the component, importing a lazy target now.
-
-        Raises:
-            DiptychError: It cannot be imported; says why and where.
-        """
-        if not isinstance(self.target, str):
-            return self.target
-        module, _, attribute = self.target.partition(":")
-        try:
-            return getattr(importlib.import_module(module), attribute)
-        except Exception as error:
-            why = plugins.explain(error, module)
-            raise DiptychError(f"{self.kind} {self.name!r} ({self.origin}) cannot be loaded: {why}") from error
-
-
-@dataclass(frozen=True)
-class Collision:
-    """A name that several places claim.
-
-    Attributes:
-        kind: Kind of component.
-        name: The name.
-        used: Origin of the one that the name means, or None: then it means nothing.
-        unused: Origins of the others.
-    """
-
-    kind: str
-    name: str
-    used: str | None
-    unused: tuple[str, ...]
-
-    def __str__(self) -> str:
-        others = " and ".join(self.unused)
-        if self.used is None:
-            return (
-                f"{self.kind} {self.name!r} is registered {len(self.unused)} times: {others}. None of them can be "
-                "used: rename or uninstall all but one."
-            )
-        return f"{self.kind} {self.name!r} is Diptych's own ({self.used}); not used: that of {others}. Rename it there."
 
 
 @dataclass
@@ -193,10 +130,17 @@ class Registry:
             importlib.import_module(module)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a broken plug-in must not hide the others; it is told
             self.broken.setdefault(kind, {})[origin] = plugins.explain(error, module)
-        package = module.partition(".")[0]
-        for key, entry in self.entries.items() if distribution else ():
-            if entry.module.partition(".")[0] == package:
-                self.entries[key] = replace(entry, distribution=distribution)
+        if distribution:
+            self._bring(module.partition(".")[0], distribution)
+
+    def _bring(self, package: str, distribution: str) -> None:
+        """Note that what the modules of ``package`` registered comes with ``distribution``."""
+
+        def noted(entry: Entry) -> Entry:
+            return replace(entry, distribution=distribution) if entry.module.partition(".")[0] == package else entry
+
+        self.entries.update({key: noted(entry) for key, entry in self.entries.items()})
+        self.rivals.update({key: [noted(entry) for entry in others] for key, others in self.rivals.items()})
 
     def list(self, kind: str) -> list[Entry]:
         """Every name of ``kind`` that means something, in order."""
@@ -212,11 +156,11 @@ class Registry:
         for key, others in sorted(self.rivals.items()):
             if key[0] == kind and key in self.entries:
                 used = self.entries[key]
-                unused = tuple(sorted(rival.origin for rival in others))
+                unused = tuple(sorted(rival.place for rival in others))
                 if self.own(used):
-                    found += (Collision(*key, used.origin, unused),)
+                    found += (Collision(*key, used.place, unused),)
                 else:
-                    found += (Collision(*key, None, tuple(sorted((used.origin, *unused)))),)
+                    found += (Collision(*key, None, tuple(sorted((used.place, *unused)))),)
         return found
 
     def entry(self, kind: str, name: str) -> Entry:

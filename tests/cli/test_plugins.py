@@ -98,8 +98,8 @@ def test_a_name_of_two_plug_ins_means_nothing_and_hides_nothing_else(plugged):
     said = plugged("check", "shared", "--json")
     assert said.code == 1
     assert said.out == ""
-    assert "a_metrics.py" in said.err
-    assert "b_metrics.py" in said.err
+    assert "a_metrics.py:5 of diptych-a" in said.err
+    assert "b_metrics.py:5 of diptych-b" in said.err
     assert "Traceback" not in said.err
     assert plugged("check", "only-b", "--json").document["name"] == "only-b"
 
