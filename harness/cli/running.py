@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from harness.cli.builtin import load_builtin
 from harness.cli.facts import RunFacts
@@ -17,6 +20,23 @@ if TYPE_CHECKING:
 
 WORKER = "harness.cli.builtin:load_builtin"
 """What fills the registry of a worker process."""
+
+
+@contextmanager
+def stop_on_sigterm() -> Iterator[None]:
+    """Let a polite request to end (``kill``, a scheduler's time limit) stop a run as Ctrl-C does: kept, resumable."""
+
+    def stop(number: int, frame: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def default_threads() -> int | None:

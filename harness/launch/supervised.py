@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import select
 import signal
@@ -25,6 +26,7 @@ from harness.trial import failed
 
 DEFAULT_TIMEOUT_SECONDS = 3600.0
 BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from harness.launch.worker import main; main()"
+LOG = logging.getLogger("diptych")
 OOM_EVENTS = Path("/sys/fs/cgroup/memory.events")
 
 
@@ -123,7 +125,8 @@ class SupervisedExecutor:
     def close(self) -> None:
         """Stop the worker at once, whatever it does."""
         if self._child is not None:
-            self._child.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._child.pid, signal.SIGKILL)  # it leads a group: a pool that renders clips goes with it
             self._child.wait()
             for pipe in (self._child.stdin, self._child.stdout):
                 if pipe is not None:
@@ -136,7 +139,9 @@ class SupervisedExecutor:
         self.process += 1
         self._unread = b""
         command = [sys.executable, "-c", BOOT, json.dumps(sys.path)]
-        self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._child = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+        )
         try:
             request = self._request.model_dump(mode="json")
             reply = self._ask({"do": "build", "request": request, "registry": self._registry})
@@ -175,6 +180,9 @@ class SupervisedExecutor:
             self._mourn(kills)
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         reply: dict[str, Any] = json.loads(self._line(child, deadline, timeout_seconds, kills))
+        while "log" in reply:
+            LOG.info(reply["log"])
+            reply = json.loads(self._line(child, deadline, timeout_seconds, kills))
         if "error" in reply:
             if reply["traceback"]:
                 raise DiptychError(

@@ -1,15 +1,19 @@
 """The worker process: reads one JSON command per line from stdin, answers each with one JSON line.
 
-``build`` → ``context``; ``begin``; ``warm_up`` → ``seconds``; ``run`` → ``record``. What libraries print goes to
-stderr. The worker ends with its parent: a closed stdin ends it at once, in the middle of a trial too, so that no orphan
-keeps the device busy under the next run's measurements.
+``build`` → ``context``; ``begin``; ``warm_up`` → ``seconds``; ``run`` → ``record``. What its parts log as ``diptych``
+goes ahead of the answer, as lines of their own (``log``); what libraries print goes to stderr. The worker leads a
+session of its own, so that Ctrl-C reaches the parent alone, and ends with its parent: a closed stdin ends it at once
+with all its children, in the middle of a trial too, so that no orphan keeps the device busy under the next run's
+measurements.
 """
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import importlib
 import json
+import logging
 import os
 import queue
 import signal
@@ -24,12 +28,32 @@ from harness.launch.executor import Request
 from harness.launch.local import LocalExecutor
 from harness.store.records import PlannedTrial, TrialRecord
 
+LOG = logging.getLogger("diptych")
+
 
 def read_commands(commands: queue.SimpleQueue[str]) -> None:
     """Put what the parent says into ``commands``, and end this process when the parent says no more."""
     for line in sys.stdin:
         commands.put(line)
-    os._exit(0)
+    os.killpg(os.getpid(), signal.SIGKILL)  # a pool that renders clips would outlive this process alone
+
+
+class Channel(logging.Handler):
+    """Sends JSON lines to the parent; as a handler, whatever is logged."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(logging.INFO)
+        self._stream = stream
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send one message."""
+        with self.lock or contextlib.nullcontext():  # a part may log from a thread of its own
+            self._stream.write(json.dumps(message) + "\n")
+            self._stream.flush()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send one line of the log."""
+        self.send({"log": record.getMessage()})
 
 
 class Worker:
@@ -81,13 +105,13 @@ def answer(worker: Worker, line: str) -> dict[str, Any]:
 
 def main() -> None:
     """Answer until the parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     faulthandler.enable()
-    channel: TextIO = os.fdopen(os.dup(1), "w")
+    channel = Channel(os.fdopen(os.dup(1), "w"))
     os.dup2(2, 1)
+    LOG.addHandler(channel)
+    LOG.setLevel(logging.INFO)
     commands: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=read_commands, args=(commands,), daemon=True).start()
     worker = Worker()
     while True:
-        channel.write(json.dumps(answer(worker, commands.get())) + "\n")
-        channel.flush()
+        channel.send(answer(worker, commands.get()))

@@ -11,7 +11,7 @@ from harness.cli.facts import RunFacts
 from harness.cli.options import common, names, results_option
 from harness.cli.output import Output, say
 from harness.cli.progress import RunProgress
-from harness.cli.running import resume_run, run_suite
+from harness.cli.running import resume_run, run_suite, stop_on_sigterm
 from harness.cli.verbs import DEFAULT_SCALE
 
 timeout_option = click.option(
@@ -49,7 +49,7 @@ def run_command(
     results: str | None,
 ) -> None:
     """Run the matched trials of SUITE (`diptych list suites`), keep them, and say what they show."""
-    with RunProgress() as progress:
+    with stop_on_sigterm(), RunProgress() as progress:
         facts = run_suite(
             suite,
             scale,
@@ -83,7 +83,7 @@ def resume_command(
     results: str | None,
 ) -> None:
     """Finish RUN: exactly the trials that have no record, with the run's own settings."""
-    with RunProgress() as progress:
+    with stop_on_sigterm(), RunProgress() as progress:
         facts = resume_run(
             run,
             results=results,
