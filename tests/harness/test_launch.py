@@ -162,7 +162,9 @@ def children_of(process: int) -> list[psutil.Process]:
     return psutil.Process(process).children(recursive=True)
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, *(pytest.param(n, marks=pytest.mark.full) for n in (signal.SIGKILL, signal.SIGINT))])
+@pytest.mark.parametrize(
+    "how", [signal.SIGTERM, *(pytest.param(n, marks=pytest.mark.full) for n in (signal.SIGKILL, signal.SIGINT))]
+)
 def test_the_worker_ends_with_its_parent_and_the_run_can_be_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: signal.Signals
 ) -> None:

@@ -23,6 +23,8 @@ FACTS = {
     "frame_latency_seconds": ("s", "lower", "ratio", False),
     "passes": ("passes", "lower", "ratio", False),
     "peak_memory_bytes": ("bytes", "lower", "ratio", False),
+    "energy_joules_per_frame": ("J", "lower", "ratio", False),
+    "bound_fraction": ("fraction", "higher", "ratio", False),
     "psnr": ("dB", "higher", "difference", True),
     "ssim": ("ssim", "higher", "difference", True),
     "token_accuracy": ("fraction", "higher", "difference", True),
