@@ -35,7 +35,7 @@ FACTS = {
 
 
 def metric(name) -> Metric:
-    for module in ("throughput", "passes", "memory", "psnr", "ssim", "tokens", "frechet", "kvd"):
+    for module in ("throughput", "passes", "memory", "psnr", "ssim", "tokens", "frechet", "kvd", "energy", "bound"):
         __import__(f"harness.metrics.{module}")
     return REGISTRY.entries["metric", name].load()
 
