@@ -20,6 +20,9 @@ from harness.registry import Registry, register
 from harness.types import Arm, Case, Made, Metric, Repeats, Scale, Suite, Threshold
 
 FAULTS = "DIPTYCH_TEST_FAULTS"
+SLEEP = "DIPTYCH_TEST_SLEEP"
+CASES = "DIPTYCH_TEST_CASES"
+WORKER = "tests.harness.launch_fakes:filled"
 
 
 def digest(*parts: object) -> str:
@@ -58,6 +61,7 @@ class FaultyMaker:
 
     def make(self, arm: Arm, case: Case, seed: int, repeats: Repeats) -> Made:
         fault, warming = self.fault(arm, case), repeats.count == 1
+        time.sleep(float(os.environ.get(SLEEP, 0)))
         if fault == "die at once" or (fault == "die" and not warming):
             die()
         if fault == "segfault" and not warming:
@@ -70,7 +74,7 @@ class FaultyMaker:
             Path(fault.removeprefix("oom ")).write_text("low 0\noom 1\noom_kill 5\n")
             die()
         if fault == "hang" and not warming:
-            if len(sys.argv) > 1 and os.environ.get("HANGING"):
+            if os.environ.get("HANGING"):
                 Path(os.environ["HANGING"]).touch()
             time.sleep(600)
         seconds = [self.warm.pop(0)] if fault == "never steady" and warming else [0.25] * repeats.count
@@ -139,13 +143,26 @@ def fake_analyse(suite: Suite, records: Any, metrics: Any) -> Found:
     return Found()
 
 
-if __name__ == "__main__":
+def run_or_resume(folder: Path) -> None:
+    """Begin a run in ``folder``, or finish the one that is there, as the command line would."""
     from harness.cli.running import stop_on_sigterm
-    from harness.run import run_suite
+    from harness.run import resume_run, run_suite
 
-    folder = Path(sys.argv[1])
-    os.environ["HANGING"] = str(folder / "hanging")
+    common: dict[str, Any] = {"registry": filled(), "analyse": fake_analyse, "worker": WORKER}
+    begun = [manifest.parent for manifest in folder.glob("*/*/manifest.json")]
     with stop_on_sigterm():
-        worker = "tests.harness.launch_fakes:filled"
-        result = run_suite(a_suite(), results=folder, registry=filled(), analyse=fake_analyse, worker=worker)
+        if begun:
+            result = resume_run(begun[0], **common)
+        else:
+            suite = a_suite(int(os.environ.get(CASES, 3)))
+            result = run_suite(suite, results=folder, keep_samples=2, **common)
     print(result.message, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    os.environ["HANGING"] = str(Path(sys.argv[1]) / "hanging")
+    try:
+        run_or_resume(Path(sys.argv[1]))
+    except DiptychError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)

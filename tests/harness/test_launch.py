@@ -22,9 +22,7 @@ from harness.plan import make_plan
 from harness.run import RunResult, resume_run, run_suite
 from harness.store.run_store import RunStore
 from harness.store.sessions import read_sessions
-from tests.harness.launch_fakes import FAULTS, a_suite, fake_analyse, filled
-
-WORKER = "tests.harness.launch_fakes:filled"
+from tests.harness.launch_fakes import FAULTS, WORKER, a_suite, fake_analyse, filled
 
 
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch, faults: dict[str, str], **more: Any) -> RunResult:
