@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from harness.cli.checks import Check, check_machine
     from harness.cli.facts import PlanFacts, ReportFacts, RunFacts
     from harness.cli.listing import Item, Listing, list_items
+    from harness.cli.power import suite_power
     from harness.cli.running import resume_run, run_suite
     from harness.cli.training import train_tokenizer, train_video_transformer
     from harness.cli.verbs import compare_runs, describe_schedule, get_suite, plan_suite, show_run, write_report
     from harness.errors import DiptychError, UsageError
+    from harness.power import PowerFacts
     from harness.registry import REGISTRY, register
     from harness.store.records import BlockKey, Manifest, Plan, TrialRecord
     from harness.store.run_store import RunStore
@@ -33,6 +35,7 @@ _HOMES = {
     "harness.cli.listing": ("Item", "Listing", "list_items"),
     "harness.cli.training": ("train_tokenizer", "train_video_transformer"),
     "harness.cli.facts": ("PlanFacts", "ReportFacts", "RunFacts"),
+    "harness.cli.power": ("suite_power",),
     "harness.cli.running": ("resume_run", "run_suite"),
     "harness.cli.verbs": (
         "compare_runs",
@@ -43,6 +46,7 @@ _HOMES = {
         "write_report",
     ),
     "harness.errors": ("DiptychError", "UsageError"),
+    "harness.power": ("PowerFacts",),
     "harness.registry": ("REGISTRY", "register"),
     "harness.store.records": ("BlockKey", "Manifest", "Plan", "TrialRecord"),
     "harness.store.run_store": ("RunStore",),
@@ -80,6 +84,7 @@ __all__ = [
     "Metric",
     "Plan",
     "PlanFacts",
+    "PowerFacts",
     "ReportFacts",
     "RunFacts",
     "RunStore",
@@ -99,6 +104,7 @@ __all__ = [
     "resume_run",
     "run_suite",
     "show_run",
+    "suite_power",
     "train_tokenizer",
     "train_video_transformer",
     "write_report",
