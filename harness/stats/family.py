@@ -73,7 +73,6 @@ def joint_confidence(
     Returns:
         A confidence between ``level`` and Bonferroni's ``1 - (1 - level) / members``.
     """
-    cases = table.shape[0]
     centred = table - table.mean(axis=0)
     centred = centred[:, [not identical(column) for column in table.T]]
     members = centred.shape[1]
