@@ -192,6 +192,41 @@ FAULTS = (
         "return (low, high)",
         "tests/harness/test_stats_verdict.py",
     ),
+    Fault(
+        "unpaired: an arm's values meet the baseline's of other blocks",
+        "harness/stats/pairing.py",
+        "old.append(reference)",
+        "old.insert(0, reference)",
+        "tests/harness/test_benches_simulated.py",
+    ),
+    Fault(
+        "all trials of one arm, then all of the other",
+        "harness/plan.py",
+        "trials=tuple(trials),",
+        "trials=tuple(sorted(trials, key=lambda trial: trial.arm)),",
+        "tests/harness/test_benches_simulated.py",
+    ),
+    Fault(
+        "a one-sided quantile for a two-sided interval",
+        "harness/stats/paired.py",
+        "0.5 * (1.0 + confidence)",
+        "confidence",
+        "tests/harness/test_benches_simulated.py",
+    ),
+    Fault(
+        "a family's intervals are not widened",
+        "harness/stats/family.py",
+        "return float(np.clip(found, level, 1 - (1 - level) / members))",
+        "return level",
+        "tests/harness/test_stats_against_scipy.py",
+    ),
+    Fault(
+        "a plan forgets the threshold",
+        "harness/power.py",
+        "distance = far - near if",
+        "distance = far if",
+        "tests/harness/test_power.py",
+    ),
 )
 
 

@@ -93,9 +93,10 @@ def _resampled_statistics(
     squares = centred**2
     # the number of weights at a time depends on the cases alone: the same seed gives the same bits everywhere
     step = max(1, CHUNK // cases)
+    buffer = np.empty((min(step, resamples), cases))
     statistics = np.empty((resamples, centred.shape[1]))
     for start in range(0, resamples, step):
-        weights = generator.standard_normal((min(step, resamples - start), cases))
+        weights = generator.standard_normal(out=buffer[: resamples - start])
         means = weights @ centred / cases
         spread = np.maximum(np.square(weights, out=weights) @ squares - cases * means**2, np.finfo(np.float64).tiny)
         statistics[start : start + step] = np.abs(means) / np.sqrt(spread)
