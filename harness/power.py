@@ -131,7 +131,7 @@ def power_rows(
         records: Its records.
         metrics: All metrics by name.
         suite: The suite as it is declared today: its thresholds and margin are used.
-        power: The wished probability, in (0, 1).
+        power: The wished probability, at least 0.5 and below 1.
         effect: The true effect; None for twice the threshold, and for no loss where quality shall be comparable.
         only: Only this metric.
 
@@ -187,7 +187,7 @@ def _row(
     seen = near + away if kind == "difference" else near - away
     reasons = [] if needed is not None else [_never(kind, distance)]
     if seen < 0:
-        reasons.append("the recorded blocks would not show it even at no loss")
+        reasons.append("too few blocks even at no loss")
     return base.model_copy(
         update={
             "sd": sd,

@@ -36,7 +36,7 @@ def suite_power(
         scale: Only runs at this scale; None for any.
         effect: Percent for ratios, the metric's unit for differences; ``"3%"`` means ratios alone. None for twice the
             threshold, and for no loss where quality shall be comparable.
-        power: Probability with which the effect shall be seen, in (0, 1).
+        power: Probability with which the effect shall be seen, at least 0.5 and below 1.
         run: The recorded run; None for the newest one with a complete pair.
         metric: Only this primary metric.
         results: Where runs are kept.
@@ -50,13 +50,15 @@ def suite_power(
     declared = get_suite(suite)
     if scale is not None and scale not in declared.scales:
         raise unknown("scale", scale, declared.scales, f"diptych plan {suite}")
-    if not 0 < power < 1:
-        raise UsageError(f"a power is a probability between 0 and 1, not {power:g}. Try: --power 0.9")
+    if not 0.5 <= power < 1:
+        raise UsageError(f"the power to plan for is at least 0.5 and below 1, not {power:g}. Try: --power 0.9")
     primaries = (declared.primary_speed, declared.primary_quality)
     if metric is not None and metric not in primaries:
         raise unknown(f"primary metric of suite {suite!r}:", metric, primaries, f"diptych power {suite}")
     wished = None if effect is None else parse_effect(effect)
-    path, manifest, records = newest_run(declared, scale, results) if run is None else _named(run, declared, results)
+    notes: list[str] = []
+    found = newest_run(declared, scale, results, notes) if run is None else _named(run, declared, results)
+    path, manifest, records = found
     rows = power_rows(manifest, records, load_metrics(), declared, power=power, effect=wished, only=metric)
     return PowerFacts(
         suite=suite,
@@ -66,7 +68,7 @@ def suite_power(
         power=power,
         rows=tuple(rows),
         method=METHOD,
-        notes=tuple(_changes(manifest.suite, declared)),
+        notes=(*notes, *_changes(manifest.suite, declared)),
     )
 
 
@@ -88,13 +90,19 @@ def parse_effect(text: str) -> Effect:
     return Effect(value=value, percent=text.strip().endswith("%"))
 
 
-def newest_run(suite: Suite, scale: str | None, results: str | None) -> Recorded:
+def newest_run(suite: Suite, scale: str | None, results: str | None, notes: list[str]) -> Recorded:
     """Return folder, manifest and records of the newest run of ``suite`` that has a complete pair.
+
+    Args:
+        suite: The suite.
+        scale: Only runs at this scale; None for any.
+        results: Where runs are kept.
+        notes: Told of runs that cannot be read and are passed over.
 
     Raises:
         DiptychError: There is none; names the command that makes one.
     """
-    for path, manifest, records in _runs(suite.name, results):
+    for path, manifest, records in _runs(suite.name, results, notes):
         if scale in (None, manifest.plan.scale) and complete_pairs(records, suite.baseline):
             return path, manifest, records
     from harness.store.locate import results_root
@@ -107,8 +115,8 @@ def newest_run(suite: Suite, scale: str | None, results: str | None) -> Recorded
     )
 
 
-def _runs(suite: str, results: str | None) -> Iterator[Recorded]:
-    """Yield the runs of ``suite``, the newest first; those that cannot be read are passed over: `show` says why."""
+def _runs(suite: str, results: str | None, notes: list[str]) -> Iterator[Recorded]:
+    """Yield the runs of ``suite`` that can be read, the newest first."""
     from harness.store.locate import list_runs, results_root
 
     for folder in reversed(list_runs(results_root(results))):
@@ -116,7 +124,8 @@ def _runs(suite: str, results: str | None) -> Iterator[Recorded]:
             continue
         try:
             path, manifest, records, _ = open_run(str(folder), results)
-        except DiptychError:
+        except DiptychError as error:
+            notes.append(f"run {folder.name} cannot be read and is passed over: {error}")
             continue
         if manifest.suite.name == suite:
             yield path, manifest, records

@@ -46,7 +46,7 @@ def cases_needed(distance: float, sd: float, confidence: float, power: float) ->
         distance: See :func:`power_beyond`.
         sd: Standard deviation of the case effects, ≥ 0.
         confidence: Of the interval.
-        power: The wished probability, in (0, 1).
+        power: The wished probability, at least 0.5 and below 1.
     """
     if distance <= 0:
         return None
@@ -73,7 +73,7 @@ def distance_needed(sd: float, cases: int, confidence: float, power: float) -> f
         sd: Standard deviation of the case effects, ≥ 0.
         cases: Cases.
         confidence: Of the interval.
-        power: The wished probability, in (0, 1).
+        power: The wished probability, at least 0.5 and below 1.
     """
     if cases < MINIMUM_CLUSTERS:
         return None

@@ -64,7 +64,9 @@ def test_the_newest_run_of_the_scale_is_taken_and_one_that_is_empty_is_not(dipty
     (folder / "tiny" / "99999999T000001Z-unreadable").mkdir()
     (folder / "tiny" / "99999999T000001Z-unreadable" / "manifest.json").write_text("{")
     ask = ("power", "tiny", "--results", str(folder), "--json")
-    assert diptych(*ask).document["run_id"] == newer.name
+    facts = diptych(*ask).document
+    assert facts["run_id"] == newer.name
+    assert any("99999999T000001Z-unreadable" in note for note in facts["notes"])
     assert diptych(*ask, "--run", run_id).document["run_id"] == run_id
     (newer / "trials.jsonl").write_text("")
     assert diptych(*ask).document["run_id"] == run_id
@@ -93,6 +95,7 @@ def test_a_threshold_that_has_changed_since_is_said(diptych, recorded, tmp_path)
         (("tiny", "--scale", "smal"), 2, ["did you mean 'small'"]),
         (("tiny", "--power", "1.5"), 2, ["1.5", "--power 0.9"]),
         (("tiny", "--power", "nan"), 2, ["nan"]),
+        (("tiny", "--power", "0.4"), 2, ["at least 0.5"]),
         (("tiny", "--effect", "much"), 2, ["'much'", "3%"]),
         (("tiny", "--effect", "-1"), 2, ["'-1'"]),
         (("tiny", "--metric", "pnsr"), 2, ["did you mean 'psnr'"]),

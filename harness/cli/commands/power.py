@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 @click.command("power")
 @click.argument("suite")
-@click.option("--scale", help="Only a run at this scale [default: any].")
+@click.option("--scale", metavar="S", help="Only a run at this scale [default: any].")
 @click.option(
     "--effect",
     metavar="X",
     help="The true effect: percent for ratios, the metric's unit for differences; 3% means ratios alone "
     "[default: twice the threshold; no loss for comparable quality].",
 )
-@click.option("--power", type=float, default=0.9, show_default=True, help="Probability of seeing it.")
+@click.option("--power", type=float, default=0.9, show_default=True, help="Probability of seeing it, at least 0.5.")
 @click.option("--run", metavar="RUN", help="The recorded run [default: the newest].")
 @click.option("--metric", metavar="M", help="Only this primary metric.")
 @results_option
@@ -49,24 +49,27 @@ def _text(output: Output, facts: PowerFacts) -> str:
     output.stream.write(f"by run {facts.run_id} (scale {facts.scale}); power {facts.power:g}\n\n")
     for key in dict.fromkeys((row.group, row.metric, row.kind) for row in facts.rows):
         rows = [row for row in facts.rows if (row.group, row.metric, row.kind) == key]
-        output.table(
-            ("arm", "blocks recorded", "spread", "power", "blocks needed", COULD[rows[0].kind], "remark"),
-            [
-                [
-                    row.arm,
-                    row.blocks_recorded,
-                    _size(row, row.sd),
-                    None if row.power is None else f"{row.power:.3f}",
-                    row.blocks_needed,
-                    _size(row, row.detectable_effect),
-                    row.reason or "",
-                ]
-                for row in rows
-            ],
-            title=f"{rows[0].group}: {_question(rows[0])}",
-        )
+        _table(output, rows)
         output.stream.write("\n")
     return "\n".join([f"method: {facts.method}", *(f"note: {note}" for note in facts.notes)])
+
+
+def _table(output: Output, rows: list[PowerRow]) -> None:
+    columns = ["arm", "blocks recorded", "spread", "power", "blocks needed", COULD[rows[0].kind], "remark"]
+    cells = [
+        [
+            row.arm,
+            row.blocks_recorded,
+            _size(row, row.sd),
+            None if row.power is None else f"{row.power:.3f}",
+            row.blocks_needed,
+            _size(row, row.detectable_effect),
+            row.reason or "",
+        ]
+        for row in rows
+    ]
+    shown = len(columns) if any(row.reason for row in rows) else -1
+    output.table(columns[:shown], [row[:shown] for row in cells], title=f"{rows[0].group}: {_question(rows[0])}")
 
 
 COULD = {"difference": "smallest seen", "comparable": "largest loss borne"}
