@@ -14,6 +14,7 @@ from harness import torchvision_cpu
 if TYPE_CHECKING:
     from harness.analyse import Analysis, Comparison
     from harness.cli.checks import Check, check_machine
+    from harness.cli.exporting import AsvFacts, export_asv
     from harness.cli.facts import PlanFacts, ReportFacts, RunFacts
     from harness.cli.listing import Item, Listing, list_items
     from harness.cli.power import suite_power
@@ -34,6 +35,7 @@ _HOMES = {
     "harness.cli.checks": ("Check", "check_machine"),
     "harness.cli.listing": ("Item", "Listing", "list_items"),
     "harness.cli.training": ("train_tokenizer", "train_video_transformer"),
+    "harness.cli.exporting": ("AsvFacts", "export_asv"),
     "harness.cli.facts": ("PlanFacts", "ReportFacts", "RunFacts"),
     "harness.cli.power": ("suite_power",),
     "harness.cli.running": ("resume_run", "run_suite"),
@@ -69,6 +71,7 @@ __all__ = [
     "REGISTRY",
     "Analysis",
     "Arm",
+    "AsvFacts",
     "BlockKey",
     "Case",
     "Check",
@@ -97,6 +100,7 @@ __all__ = [
     "check_machine",
     "compare_runs",
     "describe_schedule",
+    "export_asv",
     "get_suite",
     "list_items",
     "plan_suite",

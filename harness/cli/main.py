@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("harness.cli.commands.compare:command", "Compare two runs of one suite, arm by arm."),
     "report": ("harness.cli.commands.report:command", "Write an HTML report of one or more runs."),
     "power": ("harness.cli.commands.power:command", "Say how many blocks a wished effect needs, from a recorded run."),
+    "export": ("harness.cli.commands.export:command", "Write runs in the formats of other tools: asv."),
     "bench": ("harness.cli.commands.bench:command", "Measure Diptych itself: statistics, store, report."),
     "train": ("harness.cli.commands.train:command", "Train the zoo's tokenizer or video transformer."),
     "doctor": ("harness.cli.commands.doctor:command", "Check this machine and installation."),
