@@ -138,23 +138,23 @@ def series_of(run: StoredRun, metrics: Mapping[str, Metric]) -> tuple[list[Serie
     return found, missing
 
 
+def _statistics(cell: Cell) -> tuple[Any, ...]:
+    """Return the statistics columns of a cell: all of them or none, because asv's commands take one for all.
+
+    A distance of a set of clips has no quartiles, and few cases have no interval.
+    """
+    if cell.value is None or cell.low is None or cell.high is None or cell.quartiles is None:
+        return (None,) * 6
+    return cell.low, cell.high, *cell.quartiles, 1, cell.blocks
+
+
 def _row(series: Series, version: int, started_at: int) -> list[Any]:
+    """Return a benchmark's result in the order of :data:`COLUMNS`; a number is one measurement, a repeat one block."""
     cells = list(series.cells.values())
-    good = [cell if cell.value is not None else None for cell in cells]
-    first, third = ([c.quartiles[i] if c is not None and c.quartiles else None for c in good] for i in (0, 1))
-    return [
-        [cell.value for cell in cells],
-        [[repr(arm) for arm in series.cells]],
-        str(version),
-        started_at,
-        None,
-        [c.low if c is not None else None for c in good],
-        [c.high if c is not None else None for c in good],
-        first,
-        third,
-        [1 if c is not None else None for c in good],
-        [c.blocks if c is not None else None for c in good],
-    ]
+    columns = zip(*(_statistics(cell) for cell in cells), strict=True)
+    values = [cell.value for cell in cells]
+    params = [[repr(arm) for arm in series.cells]]
+    return [values, params, str(version), started_at, None, *(list(column) for column in columns)]
 
 
 def build(runs: Sequence[StoredRun], metrics: Mapping[str, Metric], dates: Mapping[str, int]) -> Documents:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import platform
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.provenance import sha256_json
+from harness.provenance import cpu_model, sha256_json
 
 FACTS = (
     "device",
@@ -88,3 +89,9 @@ def result_file(place: Place, commit: str) -> str:
     if len(name) >= LONGEST:
         name = f"env-{hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()}"
     return f"{place.machine}/{commit[:8]}-{name}.json"
+
+
+def this_machine(threads: int = 1) -> str:
+    """Return a name for the machine that this runs on: its processor, not its host's name."""
+    context = {"cpu": cpu_model(), "machine": platform.machine(), "system": platform.system()}
+    return place_of(context, threads, 0).machine
