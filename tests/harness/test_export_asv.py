@@ -9,6 +9,7 @@ import math
 import os
 import random
 import re
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from harness.cli.exporting import export_asv
 from harness.errors import DiptychError, UsageError
 from harness.export.asv import CONFIG, as_bytes, benchmark_name, build, configuration
 from harness.export.cells import arm_cell
+from harness.export.commits import read_history
 from harness.export.folder import INDEX, write_export
 from harness.export.lower import lowered, relative_threshold
 from harness.export.machine import place_of, result_file
@@ -258,12 +260,12 @@ def test_a_run_that_other_code_went_on_with_is_left_out(made, tmp_path):
 
 
 def test_the_newest_run_of_a_commit_counts(made):
-    old = made(run_id="old", created_at="2026-02-03T00:00:00+00:00", noise=1)
-    new = made(run_id="new", created_at="2026-02-04T00:00:00+00:00", noise=2)
+    old = made(run_id="the-old", created_at="2026-02-03T00:00:00+00:00", noise=1)
+    new = made(run_id="a-new", created_at="2026-02-04T00:00:00+00:00", noise=2)
     built = documents(new, old)
     assert built.files == documents(new).files
-    assert [item.run for item in built.skipped] == ["old"]
-    assert "run new" in built.skipped[0].reason
+    assert [item.run for item in built.skipped] == ["the-old"]
+    assert "run a-new" in built.skipped[0].reason
 
 
 def test_runs_of_another_seed_suite_or_machine_stand_side_by_side(made):
@@ -374,9 +376,12 @@ def test_two_names_stay_two(one, other):
 def test_long_environment_names_are_hashed_as_asv_hashes_them():
     short = place_of({"python": "3.12.1", "torch": "2.14"}, 1, 0)
     assert short.environment == "python3.12-torch2.14-seed0"
-    for length in (1, 90, 100, 101, 102, 103, 104, 105, 200):
+    lengths = set()
+    for length in (1, *range(90, 110), 200):
         place = place_of({"python": "3.12.1", "torch": "2" * length, "driver": "9"}, 1, 0)
+        lengths.add(len(place.environment))
         assert result_file(place, "a" * 40) == get_filename(place.machine, "a" * 40, place.environment)
+    assert {127, 128, 129} <= lengths
     digest = hashlib.md5(place.environment.encode()).hexdigest()
     assert result_file(place, "a" * 40).endswith(f"/aaaaaaaa-env-{digest}.json")
 
@@ -505,6 +510,16 @@ def test_commits_have_the_dates_of_their_repository(tmp_path, results_folder):
     assert dates[first] == 1_767_225_600_000  # 2026-01-01T00:00:00Z
     assert dates[second] - dates[first] == 3_600_000
     assert asv_config.Config.load(str(facts.config)).repo == "../repository"
+
+
+def test_a_commit_beside_the_main_line_has_its_date_and_is_not_drawn(tmp_path):
+    repository = tmp_path / "repository"
+    first, second = fakes.make_repository(repository, 2)
+    subprocess.run(["git", "-C", str(repository), "reset", "--hard", "--quiet", first], check=True)
+    history = read_history(repository, [first, second, OTHER])
+    assert history.dates == {first: 1_767_225_600_000, second: 1_767_229_200_000}
+    assert history.drawn == {first}
+    assert read_history(None, [first]).dates == {}
 
 
 def test_mistakes_are_said(tmp_path, results_folder, monkeypatch):
