@@ -40,6 +40,8 @@ METRICS = (
     "tokens_per_second",
     "passes",
     "frame_latency_seconds",
+    "bound_fraction",
+    "energy_joules_per_frame",
     "peak_memory_bytes",
     "token_accuracy",
     "model_bits_per_token",
