@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 import nox
@@ -58,6 +59,25 @@ def full(session: nox.Session) -> None:
     session.run("pytest", "-m", "full", *session.posargs, env=STEADY)
 
 
+@nox.session(default=False)
+def faults(session: nox.Session) -> None:
+    """Run the fault trials alone: kill -9 at ten random points, full and read-only disks, odd clocks and values."""
+    fault_trials(session, kills=10)
+
+
+@nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """Run the fault trials with fifty kills."""
+    fault_trials(session, kills=50)
+
+
+def fault_trials(session: nox.Session, kills: int) -> None:
+    """Run the tests of ``tests/faults`` with this many kills."""
+    install(session, "[test]")
+    settings = {**STEADY, "DIPTYCH_KILLS": str(kills)}
+    session.run("pytest", "-m", "full or not full", "tests/faults", *session.posargs, env=settings)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and the direction of imports; needs neither torch nor the package itself."""
@@ -81,3 +101,33 @@ def report(session: nox.Session) -> None:
         session.error("name at least one run: nox -s report -- RUN (diptych run prints its id)")
     install(session)
     session.run("diptych", "report", *session.posargs)
+
+
+@nox.session(default=False)
+def asv(session: nox.Session) -> None:
+    """Track regressions: benchmark this commit, export stored runs, publish both under asv/html.
+
+    Arguments go to ``asv run`` in place of ``--quick``, which calls each benchmark once.
+    """
+    install(session, "[test]")
+    folder = Path("asv").resolve()
+    home = folder / "home"  # asv keeps its machine file in HOME; nothing outside the working directory is written
+    home.mkdir(parents=True, exist_ok=True)
+    env = {**STEADY, "HOME": str(home), "GIT_CONFIG_GLOBAL": str(Path.home() / ".gitconfig")}
+    config = ("--config", "suites/asv/asv.conf.json")
+    name = "from harness.export.machine import this_machine; print(this_machine())"
+    machine = ("--machine", str(session.run("python", "-c", name, silent=True)).strip())
+    commit = str(session.run("git", "rev-parse", "HEAD", silent=True, external=True)).strip()
+    if session.run("git", "status", "--porcelain", silent=True, external=True):
+        session.warn("the working tree was changed since its commit: its benchmarks are run and not kept")
+        kept = ["--dry-run"]
+    else:
+        kept = ["--set-commit-hash", commit]
+    session.run("asv", "machine", "--yes", *config, *machine, silent=True, env=env)
+    run = ("asv", "run", *config, *machine, "--environment", "existing:same", *kept)
+    session.run(*run, *(session.posargs or ["--quick"]), env=env)
+    exported = diptych(session, "export", "asv", "--output", "asv/exported")
+    pages = [str(folder / "html" / name) for name in ("native", "exported")]
+    for page, chosen in zip(pages, ("suites/asv/asv.conf.json", exported["config"]), strict=True):
+        session.run("asv", "publish", "--no-pull", "--config", chosen, "--html-dir", page, silent=True, env=env)
+    session.run("python", "-m", "suites.asv.regressions", *pages)

@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from harness.analyse import Analysis, Comparison
     from harness.cli.checking import CheckFacts, check_component
     from harness.cli.checks import Check, check_machine
+    from harness.cli.exporting import AsvFacts, export_asv
     from harness.cli.facts import PlanFacts, ReportFacts, RunFacts
     from harness.cli.listing import Item, Listing, list_items
+    from harness.cli.power import suite_power
     from harness.cli.running import resume_run, run_suite
     from harness.cli.schemas import describe_schema
     from harness.cli.training import train_tokenizer, train_video_transformer
     from harness.cli.verbs import compare_runs, describe_schedule, get_suite, plan_suite, show_run, write_report
     from harness.errors import DiptychError, UsageError
+    from harness.power import PowerFacts
     from harness.registry import REGISTRY, register
     from harness.store.records import BlockKey, Manifest, Plan, TrialRecord
     from harness.store.run_store import RunStore
@@ -35,7 +38,9 @@ _HOMES = {
     "harness.cli.checks": ("Check", "check_machine"),
     "harness.cli.listing": ("Item", "Listing", "list_items"),
     "harness.cli.training": ("train_tokenizer", "train_video_transformer"),
+    "harness.cli.exporting": ("AsvFacts", "export_asv"),
     "harness.cli.facts": ("PlanFacts", "ReportFacts", "RunFacts"),
+    "harness.cli.power": ("suite_power",),
     "harness.cli.running": ("resume_run", "run_suite"),
     "harness.cli.schemas": ("describe_schema",),
     "harness.cli.verbs": (
@@ -47,6 +52,7 @@ _HOMES = {
         "write_report",
     ),
     "harness.errors": ("DiptychError", "UsageError"),
+    "harness.power": ("PowerFacts",),
     "harness.registry": ("REGISTRY", "register"),
     "harness.store.records": ("BlockKey", "Manifest", "Plan", "TrialRecord"),
     "harness.store.run_store": ("RunStore",),
@@ -69,6 +75,7 @@ __all__ = [
     "REGISTRY",
     "Analysis",
     "Arm",
+    "AsvFacts",
     "BlockKey",
     "Case",
     "Check",
@@ -85,6 +92,7 @@ __all__ = [
     "Metric",
     "Plan",
     "PlanFacts",
+    "PowerFacts",
     "ReportFacts",
     "RunFacts",
     "RunStore",
@@ -99,6 +107,7 @@ __all__ = [
     "compare_runs",
     "describe_schedule",
     "describe_schema",
+    "export_asv",
     "get_suite",
     "list_items",
     "plan_suite",
@@ -106,6 +115,7 @@ __all__ = [
     "resume_run",
     "run_suite",
     "show_run",
+    "suite_power",
     "train_tokenizer",
     "train_video_transformer",
     "write_report",

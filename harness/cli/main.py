@@ -32,6 +32,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("harness.cli.commands.show:command", "Show what a run found."),
     "compare": ("harness.cli.commands.compare:command", "Compare two runs of one suite, arm by arm."),
     "report": ("harness.cli.commands.report:command", "Write an HTML report of one or more runs."),
+    "power": ("harness.cli.commands.power:command", "Say how many blocks a wished effect needs, from a recorded run."),
+    "export": ("harness.cli.commands.export:command", "Write runs in the formats of other tools: asv."),
     "bench": ("harness.cli.commands.bench:command", "Measure Diptych itself: statistics, store, report."),
     "train": ("harness.cli.commands.train:command", "Train the zoo's tokenizer or video transformer."),
     "check": ("harness.cli.commands.check:command", "Check a component by the laws of its kind."),

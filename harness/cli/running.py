@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from harness.cli.builtin import load_builtin
 from harness.cli.facts import RunFacts
@@ -15,6 +18,27 @@ from harness.types import Suite
 
 if TYPE_CHECKING:
     from harness.run import ProgressEvent, RunResult
+
+
+WORKER = "harness.cli.builtin:load_builtin"
+"""What fills the registry of a worker process."""
+
+
+@contextmanager
+def stop_on_sigterm() -> Iterator[None]:
+    """Let a polite request to end (``kill``, a scheduler's time limit) stop a run as Ctrl-C does: kept, resumable."""
+
+    def stop(number: int, frame: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def default_threads() -> int | None:
@@ -33,6 +57,7 @@ def run_suite(
     arms: Sequence[str] | None = None,
     threads: int | None = None,
     keep_samples: int | None = None,
+    trial_timeout_seconds: float | None = None,
     progress: Callable[[ProgressEvent], None] | None = None,
     argv: Sequence[str] | None = None,
 ) -> RunFacts:
@@ -47,6 +72,7 @@ def run_suite(
         arms: Only these arms, the baseline among them; None for all.
         threads: Threads to pin; 1 if None.
         keep_samples: Blocks of each group whose videos are kept; the default if None.
+        trial_timeout_seconds: Longest time for one trial, whose process is then stopped; an hour if None.
         progress: Told of every warm-up, trial and record.
         argv: The command line, for the manifest.
 
@@ -71,6 +97,8 @@ def run_suite(
         arms=arms,
         threads=default_threads() if threads is None else threads,
         registry=load_builtin(),
+        worker=WORKER,
+        trial_timeout_seconds=trial_timeout_seconds,
         progress=progress,
         argv=argv,
         facts=suite_file_facts(suite),
@@ -85,6 +113,7 @@ def resume_run(
     results: str | Path | None = None,
     retry_failed: bool = False,
     across_contexts: bool = False,
+    trial_timeout_seconds: float | None = None,
     progress: Callable[[ProgressEvent], None] | None = None,
     argv: Sequence[str] | None = None,
 ) -> RunFacts:
@@ -95,6 +124,7 @@ def resume_run(
         results: Where runs are kept.
         retry_failed: Also run failed trials again.
         across_contexts: Go on although machine, versions or weights are not those the run began with.
+        trial_timeout_seconds: Longest time for one trial, whose process is then stopped; an hour if None.
         progress: Told of every warm-up, trial and record.
         argv: The command line, for the record of this session.
 
@@ -108,6 +138,8 @@ def resume_run(
     result = engine.resume_run(
         find_run(run, results_root(results)),
         registry=load_builtin(),
+        worker=WORKER,
+        trial_timeout_seconds=trial_timeout_seconds,
         progress=progress,
         retry_failed=retry_failed,
         across_contexts=across_contexts,
