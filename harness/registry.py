@@ -95,6 +95,14 @@ class Registry:
         homes = [package for packages in self.packages.values() for package in packages]
         return any(entry.module == home or entry.module.startswith(f"{home}.") for home in homes)
 
+    def loose(self) -> list[Entry]:
+        """What this process alone knows, typed into a notebook or a script: a worker process would not find it.
+
+        Suites are left out: they are data, and travel with what is asked.
+        """
+        entries = (e for e in self.entries.values() if e.kind not in ("suite", "bench"))
+        return sorted((e for e in entries if not e.distribution and not self.own(e)), key=lambda e: (e.kind, e.name))
+
     def add_package(self, kind: str, package: str) -> None:
         """Say that the modules of ``package`` register components of ``kind``."""
         self.packages.setdefault(kind, []).append(package)

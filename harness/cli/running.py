@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -14,12 +15,13 @@ from harness.cli.builtin import load_builtin
 from harness.cli.facts import RunFacts
 from harness.cli.verbs import DEFAULT_SCALE, get_suite, run_facts
 from harness.errors import StoppedError
+from harness.registry import Registry
 from harness.types import Suite
 
 if TYPE_CHECKING:
     from harness.run import ProgressEvent, RunResult
 
-
+LOG = logging.getLogger("diptych")
 WORKER = "harness.cli.builtin:load_builtin"
 """What fills the registry of a worker process."""
 
@@ -39,6 +41,16 @@ def stop_on_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def worker_for(registry: Registry) -> str | None:
+    """Return what fills a worker's registry, or None where trials have to run in this process; says why, once."""
+    loose = registry.loose()
+    if not loose:
+        return WORKER
+    names = ", ".join(f"{entry.kind} {entry.name!r}" for entry in loose)
+    LOG.info("%s: known to this process alone, so trials run in it; one that hangs or kills it stops the run", names)
+    return None
 
 
 def default_threads() -> int | None:
@@ -86,6 +98,7 @@ def run_suite(
     """
     from harness import run as engine
 
+    registry = load_builtin()
     further: dict[str, Any] = {} if keep_samples is None else {"keep_samples": keep_samples}
     declared = get_suite(suite)
     result = engine.run_suite(
@@ -96,8 +109,8 @@ def run_suite(
         results=results,
         arms=arms,
         threads=default_threads() if threads is None else threads,
-        registry=load_builtin(),
-        worker=WORKER,
+        registry=registry,
+        worker=worker_for(registry),
         trial_timeout_seconds=trial_timeout_seconds,
         progress=progress,
         argv=argv,
@@ -135,10 +148,11 @@ def resume_run(
     from harness import run as engine
     from harness.store.locate import find_run, results_root
 
+    registry = load_builtin()
     result = engine.resume_run(
         find_run(run, results_root(results)),
-        registry=load_builtin(),
-        worker=WORKER,
+        registry=registry,
+        worker=worker_for(registry),
         trial_timeout_seconds=trial_timeout_seconds,
         progress=progress,
         retry_failed=retry_failed,

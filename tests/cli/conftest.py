@@ -94,7 +94,7 @@ def diptych(
     Runs in this process, where torch is imported already; ``blocked=True`` or a PYTHONPATH asks for one of its own.
     """
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(plugin.split(os.pathsep)[0])  # the distribution's metadata
+    monkeypatch.syspath_prepend(plugin.split(os.pathsep)[0])  # the distribution's metadata, for worker processes too
     for key, entry in tiny_entries.items():
         monkeypatch.setitem(REGISTRY.entries, key, entry)
 
@@ -104,7 +104,6 @@ def diptych(
             return run_diptych(path, tmp_path, *arguments, blocked=blocked, **environment)
         out, err = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-            patch.setattr(sys, "path", [plugin.split(os.pathsep)[0], *sys.path])  # for the worker process of a run
             for name, value in environment.items():
                 patch.setenv(name, value)
             code = run(arguments)
