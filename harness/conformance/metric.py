@@ -92,6 +92,7 @@ def made(video: NDArray[np.uint8], reference: NDArray[np.uint8] | None, **change
         values=Told(),
         hashes={},
         energy_joules=4.0,
+        info=Told(),
     )
     return replace(whole, **changes)
 

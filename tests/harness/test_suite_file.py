@@ -121,7 +121,7 @@ def test_thresholds_are_added_and_those_of_other_metrics_left_out(tmp_path):
     more = TWO_ARMS.replace("[[arms]]", 'metrics = ["frames_per_second", "ssim"]\n[[arms]]', 1)
     text = SHORT.format(more=more) + '[[thresholds]]\nmetric = "ssim"\ntau = 0.5\nwhy = "mine"\n'
     taus = [(threshold.metric, threshold.tau) for threshold in read(tmp_path, text).thresholds]
-    assert taus == [("frames_per_second", 0.05), ("ssim", 0.5)]
+    assert taus == [("frames_per_second", 0.01), ("ssim", 0.5)]
 
 
 def test_an_arm_may_change_one_thing_of_the_extended_one(tmp_path):
