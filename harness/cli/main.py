@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("harness.cli.commands.show:command", "Show what a run found."),
     "compare": ("harness.cli.commands.compare:command", "Compare two runs of one suite, arm by arm."),
     "report": ("harness.cli.commands.report:command", "Write an HTML report of one or more runs."),
+    "verify": ("harness.cli.commands.verify:command", "Check that a run is still what it was; run parts of it again."),
     "bench": ("harness.cli.commands.bench:command", "Measure Diptych itself: statistics, store, report."),
     "train": ("harness.cli.commands.train:command", "Train the zoo's tokenizer or video transformer."),
     "doctor": ("harness.cli.commands.doctor:command", "Check this machine and installation."),

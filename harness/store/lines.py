@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from harness.errors import DiptychError
-from harness.store.migrations import migrated
+from harness.store.migrations import RESTORE, migrated
 from harness.store.records import SCHEMA_VERSION, Manifest, TrialRecord
 
 TAIL_BYTES = 1 << 16
@@ -56,11 +56,22 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
         DiptychError: It is damaged, or a newer version wrote it.
     """
     try:
-        return Manifest.model_validate(migrated(from_json(data), "manifest", where))
+        return Manifest.model_validate(manifest_facts(data, where))
     except ValidationError as error:
-        raise DiptychError(f"{where} is damaged: {first_line(error)}. Restore it from a copy.") from error
+        raise DiptychError(f"{where} is damaged: {first_line(error)}. {RESTORE}") from error
+
+
+def manifest_facts(data: bytes, where: str) -> dict[str, Any]:
+    """Return what a manifest holds, migrated but not validated; ``where`` is its file.
+
+    Raises:
+        DiptychError: It is no JSON object, has no version or a nonsensical one, or a newer version wrote it.
+    """
+    try:
+        facts = from_json(data)
     except ValueError as error:
-        raise DiptychError(f"{where} is damaged: {error}. Restore it from a copy.") from error
+        raise DiptychError(f"{where} is damaged: {error}. {RESTORE}") from error
+    return migrated(facts, "manifest", where)
 
 
 def parse_line(line: bytes, where: str) -> TrialRecord:
