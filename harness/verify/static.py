@@ -151,7 +151,7 @@ def check_summary(
     except DiptychError as error:
         notes.skip("summary", f"the records cannot be analysed: {error}")
         return
-    changed = value_differences(stored, again)
+    changed = sorted(value_differences(stored, again), key=lambda text: text.partition(": ")[0].count("."))
     worded = [text for text in changed if WORDING.match(text)]
     if len(worded) == len(changed) > 0 and not same_code(store.manifest):
         why = f"its numbers and verdicts are right; {len(worded)} texts are worded as another version does; {remedy}"
