@@ -58,6 +58,25 @@ def full(session: nox.Session) -> None:
     session.run("pytest", "-m", "full", *session.posargs, env=STEADY)
 
 
+@nox.session(default=False)
+def faults(session: nox.Session) -> None:
+    """Run the fault trials alone: kill -9 at ten random points, full and read-only disks, odd clocks and values."""
+    fault_trials(session, kills=10)
+
+
+@nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """Run the fault trials with fifty kills."""
+    fault_trials(session, kills=50)
+
+
+def fault_trials(session: nox.Session, kills: int) -> None:
+    """Run the tests of ``tests/faults`` with this many kills."""
+    install(session, "[test]")
+    settings = {**STEADY, "DIPTYCH_KILLS": str(kills)}
+    session.run("pytest", "-m", "full or not full", "tests/faults", *session.posargs, env=settings)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and the direction of imports; needs neither torch nor the package itself."""

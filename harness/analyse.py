@@ -17,17 +17,11 @@ from harness.stats.outcome import Analysis, Comparison, ContextDifference, SetVa
 from harness.stats.pairing import Lost, count_unpaired, latest, lost_pairs, tabulate, without_mismatches
 from harness.stats.sentences import ORDER, sentence
 from harness.stats.verdict import conclusion
-from harness.store.records import TrialRecord
+from harness.store.records import FLAGS, TrialRecord
 from harness.types import Conclusion, Finding, Metric, Suite
 
 LOST_SHARE = 0.05
 """Share of an arm's pairs that failed trials may cost before its quality counts as unknown."""
-
-FLAGS = {
-    "load": "other processes used the machine meanwhile",
-    "clock": "the device's clock and the host's disagree",
-    "sample-not-kept": "the videos could not be written",
-}
 
 __all__ = ["Analysis", "Comparison", "ContextDifference", "SetValue", "Unmatched", "analyse", "compare_runs"]
 

@@ -22,6 +22,7 @@ from typing import Any
 from harness.device import Device, determinism_facts
 from harness.files import file_sha256
 from harness.load import load_average
+from harness.nvml import open_uuid
 from harness.store.records import Plan
 from harness.types import Suite
 
@@ -106,26 +107,9 @@ def gpu_context(index: int) -> dict[str, Any]:
 
 
 def nvml_context(uuid: str) -> dict[str, Any]:
-    """Return what the driver tells of the card with ``uuid``, or the reason why it tells nothing.
-
-    Args:
-        uuid: As torch gives it; NVML counts cards in another order than ``CUDA_VISIBLE_DEVICES``.
-    """
-    try:
-        import pynvml
-    except ImportError:
-        return {"nvml": "absent: nvidia-ml-py is not installed (pip install 'diptych[gpu]')"}
-    try:
-        pynvml.nvmlInit()
-        handle = pynvml.nvmlDeviceGetHandleByUUID(uuid if uuid.startswith("GPU-") else f"GPU-{uuid}")
-        return {
-            "driver": str(pynvml.nvmlSystemGetDriverVersion()),
-            "power_limit_watts": pynvml.nvmlDeviceGetEnforcedPowerLimit(handle) / 1000,
-            "max_sm_clock_megahertz": pynvml.nvmlDeviceGetMaxClockInfo(handle, pynvml.NVML_CLOCK_SM),
-            "max_memory_clock_megahertz": pynvml.nvmlDeviceGetMaxClockInfo(handle, pynvml.NVML_CLOCK_MEM),
-        }
-    except pynvml.NVMLError as error:
-        return {"nvml": f"absent: {error}"}
+    """Return what the driver tells of the card with ``uuid`` (as torch gives it), or why it tells nothing."""
+    card = open_uuid(uuid)
+    return {"nvml": f"absent: {card}"} if isinstance(card, str) else card.context()
 
 
 def context_facts(

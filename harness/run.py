@@ -3,33 +3,37 @@
 The unit of resume is the trial (one video: batch 1). Trials are pure functions of arm, case and seed, so a resumed run
 has the same quality as an uninterrupted one, value by value; only durations differ. A failed trial is kept and not
 tried again unless asked: out of memory today is out of memory tomorrow, and silent retries would hide what is unstable.
-A trial in which the process died three times is recorded as failed, so that the rest can go on.
+Trials run in a worker process where ``worker`` names the registry to fill there (the command line does): a trial that
+kills it, or hangs, is recorded as failed, and the rest goes on in another one.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.device import parse_device, reproducible, thread_count
+from harness.device import parse_device, thread_count
 from harness.errors import DiptychError, UsageError
 from harness.files import usable_folder
-from harness.parts import Parts, load_metrics
+from harness.launch.drive import Drive, missing_trials
+from harness.launch.executor import Executor, Request
+from harness.launch.local import LocalExecutor
+from harness.launch.supervised import DEFAULT_TIMEOUT_SECONDS, SupervisedExecutor
+from harness.parts import load_metrics
 from harness.plan import chosen_scale, make_plan
-from harness.progress import Progress, ProgressEvent, Teller
+from harness.progress import Progress, ProgressEvent
 from harness.provenance import comparability_key, differences, info_facts, now
 from harness.registry import REGISTRY, Registry
-from harness.samples import DEFAULT_KEPT_BLOCKS, kept_blocks
-from harness.store.in_flight import InFlight
+from harness.samples import DEFAULT_KEPT_BLOCKS
 from harness.store.locate import results_root
-from harness.store.records import BlockKey, Manifest, Plan, PlannedTrial, TrialRecord
+from harness.store.records import BlockKey, Manifest, TrialRecord
 from harness.store.run_store import RunStore
-from harness.trial import Bench, crashed, run_trial, shape_key, warm_up
-from harness.types import Metric, Repeats, Suite
+from harness.types import Metric, Suite
 
 __all__ = ["Progress", "ProgressEvent", "RunResult", "resume_run", "run_suite"]
 
@@ -79,6 +83,8 @@ def run_suite(
     threads: int | None = None,
     keep_samples: int = DEFAULT_KEPT_BLOCKS,
     registry: Registry = REGISTRY,
+    worker: str | None = None,
+    trial_timeout_seconds: float | None = None,
     progress: Progress | None = None,
     argv: Sequence[str] | None = None,
     analyse: Analyse | None = None,
@@ -95,6 +101,8 @@ def run_suite(
         threads: Threads to pin; 1 if None.
         keep_samples: Blocks of each group whose videos are saved.
         registry: Where suites, makers, metrics and extractors come from.
+        worker: ``"module:function"`` that returns the filled registry in a worker process; None runs trials here.
+        trial_timeout_seconds: Longest time for a trial in a worker; an hour if None.
         progress: Told of every warm-up, trial and record.
         argv: The command line, for the manifest.
         analyse: Makes the summary; :func:`harness.analyse.analyse` if None.
@@ -110,27 +118,32 @@ def run_suite(
     plan = make_plan(declared, scale, seed, arms)
     if keep_samples < 0:
         raise UsageError(f"the number of kept blocks must be at least 0, not {keep_samples}. Try: --keep-samples 4")
-    where = parse_device(device)
-    pinned = thread_count(threads)
+    metrics = load_metrics(declared, registry)
     root = usable_folder(results_root(results), "results folder")
-    with reproducible(where, pinned):
-        parts = Parts.build(declared, plan, where, pinned, registry)
-        context = parts.context(where, pinned)
+    request = Request(
+        suite=declared,
+        plan=plan,
+        device=str(parse_device(device)),
+        threads=thread_count(threads),
+        keep_samples=keep_samples,
+    )
+    with closing(launch(request, registry, worker, trial_timeout_seconds)) as executor:
         info = info_facts(argv)
         manifest = Manifest(
             run_id=new_run_id(scale),
             suite=declared,
             plan=plan,
-            device=str(where),
-            threads=pinned,
+            device=request.device,
+            threads=request.threads,
             created_at=now(),
             argv=info.pop("argv"),
-            context=context,
+            context=executor.context,
             info={**info, "keep_samples": keep_samples},
-            comparability_key=comparability_key(declared, plan, context),
+            comparability_key=comparability_key(declared, plan, executor.context),
         )
         with RunStore.create(root, manifest) as store:
-            return run_missing(store, parts, progress, analyse, retry_failed=False)
+            stopped = run_missing(store, executor, info["code"], progress, retry_failed=False)
+            return stopped or finish(store, metrics, analyse)
 
 
 def resume_run(
@@ -141,6 +154,8 @@ def resume_run(
     analyse: Analyse | None = None,
     retry_failed: bool = False,
     across_contexts: bool = False,
+    worker: str | None = None,
+    trial_timeout_seconds: float | None = None,
     argv: Sequence[str] | None = None,
 ) -> RunResult:
     """Run exactly the trials of a run that have no record, on its device with its threads.
@@ -153,6 +168,8 @@ def resume_run(
         retry_failed: Run failed trials again; the new record replaces the old one, which stays in the file.
         across_contexts: Go on although the context (machine, versions, weights) is another than the run began in;
             what differs is written down and shown with the run.
+        worker: As in :func:`run_suite`.
+        trial_timeout_seconds: As in :func:`run_suite`.
         argv: The command line, for the record of this session.
 
     Raises:
@@ -160,15 +177,20 @@ def resume_run(
     """
     store = RunStore.open(path)
     manifest = store.manifest
+    metrics = load_metrics(manifest.suite, registry)
     with store:
         store.lock()
         if not missing_trials(manifest.plan, store.records(), retry_failed):
-            return finish(store, load_metrics(manifest.suite, registry), analyse)
-        where = parse_device(manifest.device)
-        with reproducible(where, manifest.threads):
-            parts = Parts.build(manifest.suite, manifest.plan, where, manifest.threads, registry)
-            context = parts.context(where, manifest.threads)
-            changed = differences(manifest.context, context)
+            return finish(store, metrics, analyse)
+        request = Request(
+            suite=manifest.suite,
+            plan=manifest.plan,
+            device=str(parse_device(manifest.device)),
+            threads=manifest.threads,
+            keep_samples=int(manifest.info.get("keep_samples", DEFAULT_KEPT_BLOCKS)),
+        )
+        with closing(launch(request, registry, worker, trial_timeout_seconds)) as executor:
+            changed = differences(manifest.context, executor.context)
             if changed and not across_contexts:
                 raise DiptychError(
                     f"run {manifest.run_id} began in another context; its trials would not be comparable "
@@ -177,75 +199,36 @@ def resume_run(
             info = info_facts(argv)
             code = {**info["code"], "patch": None}  # its hash is enough here
             store.begin_session(started_at=now(), argv=info["argv"], code=code, context_differences=changed)
-            return run_missing(store, parts, progress, analyse, retry_failed)
+            stopped = run_missing(store, executor, code, progress, retry_failed)
+            return stopped or finish(store, metrics, analyse)
 
 
-def new_run_id(scale: str) -> str:
-    """Return a unique name that sorts by time: ``20260131T235959Z-smoke-1a2b3c``."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{scale}-{secrets.token_hex(3)}"
-
-
-def missing_trials(plan: Plan, records: Sequence[TrialRecord], retry_failed: bool) -> list[PlannedTrial]:
-    """Return the trials still to run, in the plan's order."""
-    done = {r.index for r in records if r.status == "finished" or not retry_failed}
-    return [trial for trial in plan.trials if trial.index not in done]
+def launch(
+    request: Request, registry: Registry, worker: str | None, trial_timeout_seconds: float | None
+) -> LocalExecutor | SupervisedExecutor:
+    """Start whoever runs the trials; see :func:`run_suite` for the arguments."""
+    if worker is None:
+        return LocalExecutor(request, registry)
+    timeout = DEFAULT_TIMEOUT_SECONDS if trial_timeout_seconds is None else trial_timeout_seconds
+    if not 0 < timeout < float("inf"):
+        raise UsageError(f"the longest time for a trial must be a positive number of seconds, not {timeout:g}.")
+    return SupervisedExecutor(request, worker, timeout_seconds=timeout)
 
 
 def run_missing(
-    store: RunStore, parts: Parts, progress: Progress | None, analyse: Analyse | None, retry_failed: bool
-) -> RunResult:
-    """Run what is missing, one record after the other, and write the summary.
+    store: RunStore, executor: Executor, code: Mapping[str, Any], progress: Progress | None, retry_failed: bool
+) -> RunResult | None:
+    """Run what is missing; returns what was done if the user stopped it, else None."""
+    plan = store.manifest.plan
 
-    The first block of a group that is met warms up all arms first (also in a resumed run), so that no arm's first trial
-    pays for compilation or a cold cache, and so that warm-ups do not come between the arms of a block.
-    """
-    manifest = store.manifest
-    plan, suite = manifest.plan, manifest.suite
-    scale = chosen_scale(suite, plan.scale)
-    bench = Bench(
-        store=store,
-        makers=parts.makers,
-        metrics=parts.metrics,
-        extractors=parts.extractors,
-        arms={arm.name: arm for arm in suite.arms},
-        cases={case.name: case for case in scale.cases},
-        repeats=Repeats(count=scale.repeats, limit_seconds=scale.repeat_seconds),
-        kept=kept_blocks(plan, int(manifest.info.get("keep_samples", DEFAULT_KEPT_BLOCKS))),
-    )
-    records = {record.index: record for record in store.records()}
-    todo = missing_trials(plan, list(records.values()), retry_failed)
-    tell = Teller(progress, len(plan.trials), todo)
-    flight = InFlight(store.path)
-    flight.forget(records.keys() - {trial.index for trial in todo})
-    warm: set[tuple[str, str]] = set()  # (arm, shape)
+    def restarted() -> None:
+        store.begin_session(started_at=now(), code={**code, "patch": None}, reason="a worker process was lost")
 
-    def keep(trial: PlannedTrial, record: TrialRecord) -> None:
-        store.append(record)
-        flight.end(trial.index)
-        records[trial.index] = record
-        tell("record", trial, record)
-
+    scale = chosen_scale(store.manifest.suite, plan.scale)
+    drive = Drive(store, executor, scale, progress=progress, restarted=restarted)
     try:
-        for trial in [t for t in todo if flight.deadly(t.index)]:
-            todo.remove(trial)
-            keep(trial, crashed(trial, flight.deaths[trial.index]))
-        for trial in todo:
-            for cold in (t for t in todo if t.block == trial.block):
-                key = (cold.arm, shape_key(bench.cases[cold.block.case]))
-                if key not in warm:
-                    warm.add(key)
-                    flight.begin(cold.index)
-                    for _ in range(scale.warmups):
-                        tell("warmup", cold)
-                        warm_up(bench, cold)
-            flight.begin(trial.index)
-            tell("trial", trial)
-            others = [r for r in records.values() if r.block == trial.block and r.index != trial.index]
-            keep(trial, run_trial(bench, trial, [r for r in others if r.status == "finished"]))
-    except BaseException as error:
-        flight.end()  # whatever stops the run here left an exception, and so was no death of the process
-        if not isinstance(error, KeyboardInterrupt):
-            raise
+        drive.run(retry_failed)
+    except KeyboardInterrupt:
         result = counted(store, store.records())
         result.interrupted = True
         result.message = (
@@ -253,7 +236,14 @@ def run_missing(
             f"To finish them: diptych resume {store.path}"
         )
         return result
-    return finish(store, parts.metrics, analyse)
+    finally:
+        executor.close()  # its memory is free before the analysis
+    return None
+
+
+def new_run_id(scale: str) -> str:
+    """Return a unique name that sorts by time: ``20260131T235959Z-smoke-1a2b3c``."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{scale}-{secrets.token_hex(3)}"
 
 
 def counted(store: RunStore, records: Sequence[TrialRecord]) -> RunResult:

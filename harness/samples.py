@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from harness.store.records import BlockKey, Plan, Sample
-from harness.store.run_store import RunStore
+from harness.store.run_store import SAMPLES
+from harness.store.video import save_video
 from harness.types import Made
 
 DEFAULT_KEPT_BLOCKS = 4
@@ -24,10 +27,10 @@ def kept_blocks(plan: Plan, blocks_per_group: int) -> frozenset[BlockKey]:
     return frozenset(block for blocks in groups.values() for block in blocks[: max(0, blocks_per_group)])
 
 
-def save_sample(store: RunStore, made: Made) -> Sample:
-    """Save what was made, its reference and its prompt; equal videos are stored once."""
+def save_sample(folder: Path, made: Made) -> Sample:
+    """Save what was made, its reference and its prompt in a run's folder; equal videos are stored once."""
 
     def keep(frames: object) -> str | None:
-        return None if frames is None or len(frames) == 0 else store.save_video(frames)  # type: ignore[arg-type]
+        return None if frames is None or len(frames) == 0 else save_video(folder / SAMPLES, frames)  # type: ignore[arg-type]
 
     return Sample(generated=keep(made.video), reference=keep(made.reference), prompt=keep(made.prompt))

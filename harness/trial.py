@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,6 @@ from harness.provenance import now
 from harness.samples import save_sample
 from harness.stats.pairing import shared_hashes
 from harness.store.records import FeatureRows, PlannedTrial, TrialError, TrialRecord
-from harness.store.run_store import RunStore
 from harness.types import Arm, Case, Made, Metric, Repeats
 
 SHAPE_PARAMS = ("world", "frames", "prompt_frames", "rows", "columns", "height", "width", "batch")
@@ -32,7 +32,6 @@ class Bench:
     """Everything that trials of one run share.
 
     Attributes:
-        store: Where records and videos go.
         makers: By name.
         metrics: By name, in the suite's order.
         extractors: By feature space.
@@ -40,10 +39,10 @@ class Bench:
         cases: By name.
         repeats: When a trial stops repeating its timed call.
         kept: Blocks whose videos are saved.
+        folder: The run's folder, where they go; None saves none.
         load: Reads the machine's load; tests inject one.
     """
 
-    store: RunStore
     makers: Mapping[str, Maker]
     metrics: Mapping[str, Metric]
     extractors: Mapping[str, Extractor]
@@ -51,15 +50,17 @@ class Bench:
     cases: Mapping[str, Case]
     repeats: Repeats
     kept: frozenset[Any] = frozenset()
+    folder: Path | None = None
     load: Callable[[], LoadReading] = read_load
 
 
-def run_trial(bench: Bench, trial: PlannedTrial, halves: Iterable[TrialRecord]) -> TrialRecord:
+def run_trial(bench: Bench, trial: PlannedTrial, session: int, halves: Iterable[TrialRecord]) -> TrialRecord:
     """Run one trial and return its record, finished or failed; it is not appended here.
 
     Args:
         bench: What trials share.
         trial: The trial.
+        session: Which of the processes that wrote the run this one is.
         halves: Finished records of the same block; their hashes must agree with this one's.
 
     Returns:
@@ -74,7 +75,7 @@ def run_trial(bench: Bench, trial: PlannedTrial, halves: Iterable[TrialRecord]) 
         "arm": trial.arm,
         "seed": trial.seed,
         "started_at": started,
-        "session": bench.store.session,
+        "session": session,
     }
     info: dict[str, Any] = {"load_average": load_average()}
     flags: list[str] = []
@@ -104,7 +105,9 @@ def run_trial(bench: Bench, trial: PlannedTrial, halves: Iterable[TrialRecord]) 
             flags=flags,
             info={**info, **made.info},
         )
-        return with_sample(bench.store, record, made) if trial.block in bench.kept else record
+        if bench.folder is None or trial.block not in bench.kept:
+            return record
+        return with_sample(bench.folder, record, made)
     except Exception as error:  # noqa: BLE001 - whatever an arm does wrong is this trial's failure, not the run's
         record = TrialRecord(**common, status="failed", error=describe_error(error), flags=flags, info=info)
         out_of_memory = is_out_of_memory(error)
@@ -113,10 +116,10 @@ def run_trial(bench: Bench, trial: PlannedTrial, halves: Iterable[TrialRecord]) 
     return record
 
 
-def with_sample(store: RunStore, record: TrialRecord, made: Made) -> TrialRecord:
+def with_sample(folder: Path, record: TrialRecord, made: Made) -> TrialRecord:
     """Keep the videos of a finished trial; where they cannot be written the trial stays good, and is flagged."""
     try:
-        return record.model_copy(update={"sample": save_sample(store, made)})
+        return record.model_copy(update={"sample": save_sample(folder, made)})
     except (OSError, DiptychError) as error:
         info = {**record.info, "sample_error": str(error)}
         return record.model_copy(update={"flags": [*record.flags, "sample-not-kept"], "info": info})
@@ -131,20 +134,17 @@ def trial_hashes(made: Made) -> dict[str, str]:
     return {**made.hashes, "reference": digest}
 
 
-def crashed(trial: PlannedTrial, deaths: int) -> TrialRecord:
-    """Return the record of a trial in which the process died ``deaths`` times."""
-    message = (
-        f"the process died {deaths} times in this trial: killed, out of memory, or crashed in native code. "
-        "To try it again: resume with --retry-failed"
-    )
+def failed(trial: PlannedTrial, session: int, kind: str, message: str) -> TrialRecord:
+    """Return the record of a trial that left nothing but the reason of its failure."""
     return TrialRecord(
         index=trial.index,
         block=trial.block,
         arm=trial.arm,
         seed=trial.seed,
+        session=session,
         started_at=now(),
         status="failed",
-        error=TrialError(type="Crashed", message=message),
+        error=TrialError(type=kind, message=message),
     )
 
 
@@ -274,16 +274,17 @@ def shape_key(case: Case) -> str:
     return "\x00".join([case.group, case.model, *sizes])
 
 
-def warm_up(bench: Bench, trial: PlannedTrial) -> None:
-    """Make one unmeasured video on the shapes of ``trial``.
+def warm_up(bench: Bench, trial: PlannedTrial) -> list[float] | None:
+    """Make one unmeasured video on the shapes of ``trial`` and return the durations of its calls.
 
-    A warm-up that fails says nothing: its trial fails in the same way and is recorded.
+    A warm-up that fails says nothing and returns None: its trial fails in the same way and is recorded.
     """
     arm, case = bench.arms[trial.arm], bench.cases[trial.block.case]
     out_of_memory = False
     try:
-        bench.makers[arm.maker].make(arm, case, trial.seed, Repeats())
+        return [float(seconds) for seconds in bench.makers[arm.maker].make(arm, case, trial.seed, Repeats()).seconds]
     except Exception as error:  # noqa: BLE001 - the trial meets the same error and records it
         out_of_memory = is_out_of_memory(error)
     if out_of_memory:  # outside the handler: the exception's frames hold what is to be released
         release_memory()
+    return None

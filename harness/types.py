@@ -283,7 +283,7 @@ class Made:
         prefill_seconds: Duration of one pass over the prompt alone, or None.
         peak_memory_bytes: Peak of the measured call, or None; by the process on CPU, by the allocator on CUDA.
         energy_joules: Energy that the device took for one measured call, or None.
-        flags: What was amiss with the measurement (:data:`harness.measure.FLAGS`); the sample is kept.
+        flags: What was amiss with the measurement (:data:`harness.store.records.FLAGS`); the sample is kept.
         counts: Exact counts: ``frames``, ``tokens``, ``passes``.
         values: Metrics that only the maker can compute, by metric name (``token_accuracy``).
         hashes: SHA-256 of ``prompt``, ``noise``, ``weights`` (needed: halves are matched by them) and ``tokens``.

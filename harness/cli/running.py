@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from harness.cli.builtin import load_builtin
 from harness.cli.facts import RunFacts
@@ -13,6 +16,27 @@ from harness.errors import StoppedError
 
 if TYPE_CHECKING:
     from harness.run import ProgressEvent, RunResult
+
+
+WORKER = "harness.cli.builtin:load_builtin"
+"""What fills the registry of a worker process."""
+
+
+@contextmanager
+def stop_on_sigterm() -> Iterator[None]:
+    """Let a polite request to end (``kill``, a scheduler's time limit) stop a run as Ctrl-C does: kept, resumable."""
+
+    def stop(number: int, frame: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def default_threads() -> int | None:
@@ -31,6 +55,7 @@ def run_suite(
     arms: Sequence[str] | None = None,
     threads: int | None = None,
     keep_samples: int | None = None,
+    trial_timeout_seconds: float | None = None,
     progress: Callable[[ProgressEvent], None] | None = None,
     argv: Sequence[str] | None = None,
 ) -> RunFacts:
@@ -45,6 +70,7 @@ def run_suite(
         arms: Only these arms, the baseline among them; None for all.
         threads: Threads to pin; 1 if None.
         keep_samples: Blocks of each group whose videos are kept; the default if None.
+        trial_timeout_seconds: Longest time for one trial, whose process is then stopped; an hour if None.
         progress: Told of every warm-up, trial and record.
         argv: The command line, for the manifest.
 
@@ -68,6 +94,8 @@ def run_suite(
         arms=arms,
         threads=default_threads() if threads is None else threads,
         registry=load_builtin(),
+        worker=WORKER,
+        trial_timeout_seconds=trial_timeout_seconds,
         progress=progress,
         argv=argv,
         **further,
@@ -81,6 +109,7 @@ def resume_run(
     results: str | None = None,
     retry_failed: bool = False,
     across_contexts: bool = False,
+    trial_timeout_seconds: float | None = None,
     progress: Callable[[ProgressEvent], None] | None = None,
     argv: Sequence[str] | None = None,
 ) -> RunFacts:
@@ -91,6 +120,7 @@ def resume_run(
         results: Where runs are kept.
         retry_failed: Also run failed trials again.
         across_contexts: Go on although machine, versions or weights are not those the run began with.
+        trial_timeout_seconds: Longest time for one trial, whose process is then stopped; an hour if None.
         progress: Told of every warm-up, trial and record.
         argv: The command line, for the record of this session.
 
@@ -104,6 +134,8 @@ def resume_run(
     result = engine.resume_run(
         find_run(run, results_root(results)),
         registry=load_builtin(),
+        worker=WORKER,
+        trial_timeout_seconds=trial_timeout_seconds,
         progress=progress,
         retry_failed=retry_failed,
         across_contexts=across_contexts,

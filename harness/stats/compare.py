@@ -156,17 +156,27 @@ def compare_runs(
     )
     if seeds:
         notes.append(f"{seeds} pairs were made with different seeds: their noise is not matched")
+    differences = [
+        *declared_differences(old, new, arms, {block[1] for block in merged}),
+        *context_differences(*(_relevant(run, merged) for run in (old, new))),
+    ]
     return Comparison(
         reference=old.run_id,
         candidate=new.run_id,
-        findings=findings,
+        findings=[marked(finding) for finding in findings] if differences else findings,
         unmatched=unmatched,
-        context_differences=[
-            *declared_differences(old, new, arms, {block[1] for block in merged}),
-            *context_differences(*(_relevant(run, merged) for run in (old, new))),
-        ],
+        context_differences=differences,
         notes=notes,
     )
+
+
+ACROSS = "across contexts"
+
+
+def marked(finding: Finding) -> Finding:
+    """Say in the estimate itself that its halves come from different contexts: a finding is quoted without its page."""
+    method = f"{finding.estimate.method}, {ACROSS}" if finding.estimate.method else ACROSS
+    return finding.model_copy(update={"estimate": finding.estimate.model_copy(update={"method": method})})
 
 
 def _reference_name(arm: str) -> str:

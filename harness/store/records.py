@@ -15,6 +15,18 @@ from harness.types import Data, Suite
 SCHEMA_VERSION = 2
 Status = Literal["finished", "failed"]
 
+FLAGS = {
+    "load": "other processes used the machine meanwhile",
+    "clock": "the device's clock and the host's disagree",
+    "unsteady": "the repeats of a trial became faster or slower as it went on",
+    "not-steady": "the warm-ups were still becoming faster",
+    "throttled": "the card ran slower than asked for, for heat or power",
+    "clock-changed": "the card ran at another clock than in the trial before",
+    "foreign-process": "another process computed on the card",
+    "sample-not-kept": "the videos could not be written",
+}
+"""What can be amiss with a sample, which is kept all the same."""
+
 
 class BlockKey(Data):
     """The matched unit: one case × repetition that every arm runs.
@@ -144,7 +156,7 @@ class TrialRecord(Data):
         features: Extractor name → feature rows.
         sample: Kept videos, or None.
         error: Why it failed; None for finished trials.
-        flags: Such as ``"load"`` (other processes took CPU time); flagged trials are kept.
+        flags: What was amiss, of :data:`FLAGS`; flagged trials are kept.
         info: Anything else worth keeping.
     """
 

@@ -7,6 +7,7 @@ writer at a time (:mod:`harness.store.lock`); readers need no lock and change no
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -154,8 +155,7 @@ class RunStore:
         try:
             written = os.write(self._trials, line)
             if written != len(line):
-                os.ftruncate(self._trials, before)
-                raise DiptychError(f"{self.path / TRIALS} could not take trial {record.index}: the disk is full.")
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._trials)
         except OSError as error:
             os.ftruncate(self._trials, before)

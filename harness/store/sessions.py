@@ -25,6 +25,7 @@ class Session(Data):
         session: Its number, from 1; the process that began the run is 0.
         started_at: ISO 8601, UTC.
         argv: The command line.
+        reason: Why there is another one; empty where the user resumed the run.
         code: Commit, whether it was changed since, and the hash of the change.
         context_differences: ``key: old → new`` for each fact of context that is not the manifest's.
     """
@@ -32,6 +33,7 @@ class Session(Data):
     session: int = Field(ge=1)
     started_at: str
     argv: list[str] = Field(default_factory=list)
+    reason: str = ""
     code: dict[str, Any] = Field(default_factory=dict)
     context_differences: list[str] = Field(default_factory=list)
 

@@ -106,6 +106,7 @@ def diptych(
             return run_diptych(path, tmp_path, *arguments, blocked=blocked, **environment)
         out, err = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.setattr(sys, "path", [plugin.split(os.pathsep)[0], *sys.path])  # for the worker process of a run
             for name, value in environment.items():
                 patch.setenv(name, value)
             code = run(arguments)

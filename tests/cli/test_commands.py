@@ -251,6 +251,9 @@ def test_runs_of_different_contexts_are_compared_only_on_request(diptych, run, t
     said = diptych("compare", run, other, "--across-contexts", "--json")
     assert said.code == 0
     assert [d["key"] for d in said.document["context_differences"]] == ["torch"]
+    assert all("across contexts" in finding["estimate"]["method"] for finding in said.document["findings"])
+    assert "ACROSS CONTEXTS: torch" in diptych("compare", run, other, "--across-contexts").out.splitlines()[0]
+    assert "across contexts" not in diptych("compare", run, run, "--json").out
 
 
 def test_compare_can_look_at_one_metric(diptych, run):

@@ -23,6 +23,8 @@ FACTS = {
     "frame_latency_seconds": ("s", "lower", "ratio", False),
     "passes": ("passes", "lower", "ratio", False),
     "peak_memory_bytes": ("bytes", "lower", "ratio", False),
+    "energy_joules_per_frame": ("J", "lower", "ratio", False),
+    "bound_fraction": ("fraction", "higher", "ratio", False),
     "psnr": ("dB", "higher", "difference", True),
     "ssim": ("ssim", "higher", "difference", True),
     "token_accuracy": ("fraction", "higher", "difference", True),
@@ -33,7 +35,7 @@ FACTS = {
 
 
 def metric(name) -> Metric:
-    for module in ("throughput", "passes", "memory", "psnr", "ssim", "tokens", "frechet", "kvd"):
+    for module in ("throughput", "passes", "memory", "psnr", "ssim", "tokens", "frechet", "kvd", "energy", "bound"):
         __import__(f"harness.metrics.{module}")
     return REGISTRY.entries["metric", name].load()
 

@@ -124,7 +124,7 @@ def test_a_full_disk_takes_the_line_back(store: RunStore, monkeypatch: pytest.Mo
     before = (store.path / "trials.jsonl").read_bytes()
     write = os.write
     monkeypatch.setattr(run_store.os, "write", lambda fd, data: write(fd, data[: len(data) // 2]))
-    with pytest.raises(DiptychError, match="disk is full"):
+    with pytest.raises(DiptychError, match="No space left"):
         store.append(a_record(store.manifest, 1))
     monkeypatch.undo()
     assert (store.path / "trials.jsonl").read_bytes() == before

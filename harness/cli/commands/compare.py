@@ -52,7 +52,9 @@ def command(
 
 
 def _text(output: Output, facts: Comparison, everything: bool) -> str:
-    output.stream.write(f"{facts.candidate} against {facts.reference}\n")
+    different = facts.context_differences
+    across = f", ACROSS CONTEXTS: {', '.join(d.key for d in different)}" if different else ""
+    output.stream.write(f"{facts.candidate} against {facts.reference}{across}\n")
     print_findings(output, facts.findings, everything=everything)
     measured = [u for u in facts.unmatched if u.metric is not None]
     if measured and everything:
@@ -67,5 +69,5 @@ def _text(output: Output, facts: Comparison, everything: bool) -> str:
         where = "all groups" if group is None else group
         more = f" and {len(these) - 1} more" if len(these) > 1 else ""
         output.stream.write(f"not compared: {where}: {these[0].arm}: {these[0].reason}{more}\n")
-    different = [f"context: {d.key} is {d.reference} in A and {d.candidate} in B" for d in facts.context_differences]
-    return "\n".join([*different, *(f"note: {note}" for note in facts.notes)])
+    told = [f"context: {d.key} is {d.reference} in A and {d.candidate} in B" for d in different]
+    return "\n".join([*told, *(f"note: {note}" for note in facts.notes)])

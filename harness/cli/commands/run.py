@@ -11,8 +11,15 @@ from harness.cli.facts import RunFacts
 from harness.cli.options import common, names, results_option
 from harness.cli.output import Output, say
 from harness.cli.progress import RunProgress
-from harness.cli.running import resume_run, run_suite
+from harness.cli.running import resume_run, run_suite, stop_on_sigterm
 from harness.cli.verbs import DEFAULT_SCALE
+
+timeout_option = click.option(
+    "--trial-timeout",
+    type=float,
+    metavar="SECONDS",
+    help="Longest time for one trial, whose process is then stopped and the trial recorded as failed [default: 3600].",
+)
 
 
 @click.command("run")
@@ -25,6 +32,7 @@ from harness.cli.verbs import DEFAULT_SCALE
     "--threads", type=int, metavar="N", help="CPU threads to pin [default: 1, the steadiest on a shared machine]."
 )
 @click.option("--keep-samples", type=int, metavar="N", help="Blocks of each group whose videos are kept.")
+@timeout_option
 @results_option
 @common
 @click.pass_context
@@ -37,10 +45,11 @@ def run_command(
     arms: str | None,
     threads: int | None,
     keep_samples: int | None,
+    trial_timeout: float | None,
     results: str | None,
 ) -> None:
     """Run the matched trials of SUITE (`diptych list suites`), keep them, and say what they show."""
-    with RunProgress() as progress:
+    with stop_on_sigterm(), RunProgress() as progress:
         facts = run_suite(
             suite,
             scale,
@@ -50,6 +59,7 @@ def run_command(
             arms=names(arms),
             threads=threads,
             keep_samples=keep_samples,
+            trial_timeout_seconds=trial_timeout,
             progress=progress.show,
             argv=["diptych", *sys.argv[1:]],
         )
@@ -60,19 +70,26 @@ def run_command(
 @click.argument("run")
 @click.option("--retry-failed", is_flag=True, help="Also run failed trials again.")
 @click.option("--across-contexts", is_flag=True, help="Go on although machine, versions or weights have changed.")
+@timeout_option
 @results_option
 @common
 @click.pass_context
 def resume_command(
-    ctx: click.Context, run: str, retry_failed: bool, across_contexts: bool, results: str | None
+    ctx: click.Context,
+    run: str,
+    retry_failed: bool,
+    across_contexts: bool,
+    trial_timeout: float | None,
+    results: str | None,
 ) -> None:
     """Finish RUN: exactly the trials that have no record, with the run's own settings."""
-    with RunProgress() as progress:
+    with stop_on_sigterm(), RunProgress() as progress:
         facts = resume_run(
             run,
             results=results,
             retry_failed=retry_failed,
             across_contexts=across_contexts,
+            trial_timeout_seconds=trial_timeout,
             progress=progress.show,
             argv=["diptych", *sys.argv[1:]],
         )

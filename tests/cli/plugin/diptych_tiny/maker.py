@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import time
 from typing import Any
 
 import numpy as np
@@ -27,9 +28,8 @@ class TinyMaker:
 
     def make(self, arm: Arm, case: Case, seed: int, repeats: Repeats) -> Made:
         if case.name == os.environ.get("TINY_INTERRUPT"):
-            # the user's Ctrl-C, in the middle of a trial; a shell's background job starts with SIGINT ignored
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            signal.raise_signal(signal.SIGINT)
+            os.kill(os.getppid(), signal.SIGINT)  # the user's Ctrl-C, in the middle of a trial of this worker process
+            time.sleep(60)
         if arm.params.get("fails"):
             raise RuntimeError("this arm always fails")
         rng = np.random.default_rng(seed)
