@@ -17,13 +17,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
 
-from harness.device import parse_device, reproducible
 from harness.errors import DiptychError
-from harness.parts import Parts
+from harness.launch.drive import settle
+from harness.launch.executor import Executor, Request
+from harness.launch.local import LocalExecutor
 from harness.plan import chosen_scale
 from harness.progress import Progress, Teller
 from harness.provenance import differences
@@ -31,8 +33,8 @@ from harness.registry import Registry
 from harness.stats.paired import t_quantile
 from harness.store.records import BlockKey, Manifest, PlannedTrial, TrialRecord
 from harness.store.run_store import RunStore
-from harness.trial import Bench, run_trial, shape_key, warm_up
-from harness.types import Metric, Repeats
+from harness.trial import shape_key
+from harness.types import Metric
 from harness.verify.facts import Notes, Rerun, SpeedCheck
 from harness.verify.records import name_of
 
@@ -49,6 +51,7 @@ def rerun(
     store: RunStore,
     records: Mapping[int, TrialRecord],
     count: int,
+    metrics: Mapping[str, Metric],
     registry: Registry,
     notes: Notes,
     *,
@@ -61,6 +64,7 @@ def rerun(
         store: The run, open for reading.
         records: Its records, by index.
         count: How many blocks, ≥ 1.
+        metrics: All metrics by name.
         registry: Where makers, metrics and extractors come from.
         notes: Told of problems.
         progress: Told of every warm-up and trial.
@@ -78,59 +82,66 @@ def rerun(
     if len(blocks) < count:
         notes.skip("rerun", f"the run has {len(blocks)} complete blocks; all were run again, not {count}")
     try:
-        device = parse_device(manifest.device)
-        with reproducible(device, manifest.threads):
-            parts = Parts.build(manifest.suite, manifest.plan, device, manifest.threads, registry)
-            changed = differences(manifest.context, parts.context(device, manifest.threads))
+        with closing(LocalExecutor(request_of(manifest), registry)) as executor:
+            changed = differences(manifest.context, executor.context)
             for line in changed:
                 notes.problem("context", line.partition(": ")[0], f"it has changed since the run: {line}")
             if changed and not across_contexts:
-                notes.skip(
-                    "rerun", "in another context other results are expected; to run all the same: --across-contexts"
-                )
+                why = "in another context other results are expected; to run all the same: --across-contexts"
+                notes.skip("rerun", why)
                 return None
-            again = run_blocks(store, parts, blocks, progress)
+            again = run_blocks(executor, manifest, blocks, progress)
     except Exception as error:  # noqa: BLE001 - changed weights or a broken component is an answer, not a crash
         kind = "" if isinstance(error, DiptychError) else f"{type(error).__name__}: "
         notes.problem("rerun", "context", f"the run's components cannot be built or run here: {kind}{error}")
         return None
-    equal = sum(compare_trial(records[index], record, parts.metrics, notes) for index, record in again.items())
-    speed = compare_speed(manifest, records, again, parts.metrics[manifest.suite.primary_speed], notes)
+    equal = sum(compare_trial(records[index], record, metrics, notes) for index, record in again.items())
+    speed = compare_speed(manifest, records, again, metrics[manifest.suite.primary_speed], notes)
     names = tuple(f"{block.case}, repetition {block.repetition}" for block in blocks)
     return Rerun(blocks=names, trials=len(again), equal=equal, speed=tuple(speed))
 
 
-def run_blocks(
-    store: RunStore, parts: Parts, blocks: Sequence[BlockKey], progress: Progress | None
-) -> dict[int, TrialRecord]:
-    """Run every arm of ``blocks``, warmed up as :func:`harness.run.run_missing` does; no video is kept."""
-    manifest = store.manifest
-    scale = chosen_scale(manifest.suite, manifest.plan.scale)
-    bench = Bench(
-        store=store,
-        makers=parts.makers,
-        metrics=parts.metrics,
-        extractors=parts.extractors,
-        arms={arm.name: arm for arm in manifest.suite.arms},
-        cases={case.name: case for case in scale.cases},
-        repeats=Repeats(count=scale.repeats, limit_seconds=scale.repeat_seconds),
+def request_of(manifest: Manifest) -> Request:
+    """Return what was run, with what; no video is kept."""
+    return Request(
+        suite=manifest.suite,
+        plan=manifest.plan,
+        device=manifest.device,
+        threads=manifest.threads,
+        keep_samples=0,
     )
+
+
+def run_blocks(
+    executor: Executor, manifest: Manifest, blocks: Sequence[BlockKey], progress: Progress | None
+) -> dict[int, TrialRecord]:
+    """Run every arm of ``blocks``, warmed up as :class:`harness.launch.drive.Drive` does."""
+    scale = chosen_scale(manifest.suite, manifest.plan.scale)
+    cases = {case.name: case for case in scale.cases}
     wanted = set(blocks)
-    todo: list[PlannedTrial] = [trial for trial in manifest.plan.trials if trial.block in wanted]
+    todo = [trial for trial in manifest.plan.trials if trial.block in wanted]
     tell = Teller(progress, len(todo), todo)
     warm: set[tuple[str, str]] = set()
     again: dict[int, TrialRecord] = {}
+
+    def heat(cold: PlannedTrial) -> None:
+        key = (cold.arm, shape_key(cases[cold.block.case]))
+        if key in warm:
+            return
+
+        def call() -> list[float] | None:
+            tell("warmup", cold)
+            return executor.warm_up(cold)
+
+        warm.add(key)
+        settle(call, scale.warmups)
+
     for trial in todo:
         for cold in (t for t in todo if t.block == trial.block):
-            key = (cold.arm, shape_key(bench.cases[cold.block.case]))
-            if key not in warm:
-                warm.add(key)
-                for _ in range(scale.warmups):
-                    tell("warmup", cold)
-                    warm_up(bench, cold)
+            heat(cold)
         tell("trial", trial)
         halves = [r for r in again.values() if r.block == trial.block and r.status == "finished"]
-        again[trial.index] = run_trial(bench, trial, halves)
+        again[trial.index] = executor.run(trial, 0, halves)
         tell("record", trial, again[trial.index])
     return again
 

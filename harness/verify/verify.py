@@ -64,7 +64,9 @@ def verify(
     again = None
     if blocks:
         tell("building what the run was made with")
-        again = rerun(store, records, blocks, registry, notes, progress=progress, across_contexts=across_contexts)
+        again = rerun(
+            store, records, blocks, metrics, registry, notes, progress=progress, across_contexts=across_contexts
+        )
     version = json.loads((folder / "manifest.json").read_bytes())["schema_version"]
     return Verification(
         ok=not notes.problems,

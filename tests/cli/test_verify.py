@@ -414,9 +414,15 @@ def test_a_negative_number_of_blocks_is_a_usage_error(diptych, run):
     assert "at least 0" in said.err
 
 
-def test_an_interrupted_rerun_says_so(diptych, run):
-    said = diptych("verify", str(run), "--rerun", "1", "--json", TINY_INTERRUPT="tiny/004")
+def test_an_interrupted_rerun_says_so(diptych, run, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    before = files_of(run)
+    monkeypatch.setattr("harness.launch.local.run_trial", interrupt)
+    said = diptych("verify", str(run), "--rerun", "1", "--json")
     assert said.code == 130
+    assert files_of(run) == before
     assert "interrupted" in said.err
 
 
