@@ -6,24 +6,27 @@ corrupt one, or one of another version, is made anew; where it cannot be written
 
 One JSON file and no database: with 1,000 runs of 20 aggregates (2.5 MB) JSON loads in 19 ms and SQLite in 10, JSON is
 written in 34 ms and SQLite in 46, and a file that is replaced atomically needs no locks, works on network disks, and
-cannot be left half-changed by two writers: the last one wins, and what it lacks is scanned again.
+cannot be left half-changed by two writers: the last one wins, and what it lacks is scanned again. One process scans:
+1,000 runs of 1,000 trials (1.6 GB) take it 4 seconds, and a second one saved none on two busy cores.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
+from harness.errors import DiptychError
 from harness.files import write_atomically
 from harness.store.locate import list_runs
-from harness.store.pool import scan_all
-from harness.store.scan import MANIFEST, TRIALS, Scan
+from harness.store.scan import MANIFEST, TRIALS, Scan, scan
 
 INDEX = ".index.json"
 INDEX_VERSION = 1
@@ -93,12 +96,28 @@ def indexed_runs(root: Path) -> list[Indexed]:
         }
         if not same:
             stale[key] = folder
-    for key, found in zip(stale, scan_all(list(stale.values())), strict=True):
-        fresh[key]["scan"], fresh[key]["why"] = (None, found) if isinstance(found, str) else (found, None)
+    with no_collection():
+        for key, folder in stale.items():
+            try:
+                fresh[key]["scan"] = scan(folder)
+            except DiptychError as error:
+                fresh[key]["why"] = str(error)
     if fresh != known and root.is_dir():
         with contextlib.suppress(OSError):  # a folder that may only be read is listed without one
             write_atomically(file, json.dumps({"version": INDEX_VERSION, "runs": fresh}).encode())
     return [Indexed(folder, fresh[key]["bytes"], fresh[key]["scan"], fresh[key]["why"]) for key, folder in runs.items()]
+
+
+@contextlib.contextmanager
+def no_collection() -> Iterator[None]:
+    """Keep the collector from looking for cycles among millions of dictionaries that hold none (an eighth faster)."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def read_index(file: Path) -> dict[str, Entry]:

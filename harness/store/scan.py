@@ -6,9 +6,11 @@ decided by the rules of :meth:`harness.store.run_store.RunStore.records`.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
@@ -109,6 +111,29 @@ def read_head(data: bytes, where: str) -> Head:
         raise DiptychError(f"{where} is damaged: {first_line(error)}. {RESTORE}") from error
 
 
+def read_rows(file: Path) -> list[Row]:
+    """Return the needed keys of every line but a torn last one; none where there is no file.
+
+    Raises:
+        DiptychError: A line in the middle is damaged, or a newer version wrote it.
+        OSError: The file cannot be read.
+    """
+    if not file.exists():
+        return []
+    validate = ROW.validator.validate_json
+    try:
+        with file.open("rb", buffering=1 << 16) as opened:  # line by line: the whole file at once is copied thrice
+            rows: list[Row] = [validate(line) for line in opened]
+            opened.seek(max(0, opened.tell() - 1))
+            if opened.read(1) in (b"", b"\n") and all(row["schema_version"] == SCHEMA_VERSION for row in rows):
+                return rows
+    except ValidationError:
+        pass  # an old line, an empty one, or a bad one: once more, with care
+    data = file.read_bytes()
+    lines = data[: sound_length(data)].split(b"\n")
+    return [read_row(line, f"{file}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
+
+
 def read_row(line: bytes, where: str) -> Row:
     """Return the needed keys of one line, migrated; ``where`` is ``file:number``.
 
@@ -131,14 +156,12 @@ def scan(folder: Path) -> Scan:
     """
     try:
         head = read_head((folder / MANIFEST).read_bytes(), str(folder / MANIFEST))
-        file = folder / TRIALS
-        data = file.read_bytes() if file.exists() else b""
+        read = read_rows(folder / TRIALS)
     except OSError as error:
         raise DiptychError(f"{folder} cannot be read: {error.strerror}.") from error
-    lines = data[: sound_length(data)].split(b"\n")
     planned = head["plan"]["trials"]
-    rows = admitted(planned, [read_row(line, f"{file}:{n}") for n, line in enumerate(lines, 1) if line.strip()])
-    finished = [row for row in rows.values() if row["status"] == "finished"]
+    counted = admitted(planned, read)
+    finished = [row for row in counted.values() if row["status"] == "finished"]
     return Scan(
         run_id=head["run_id"],
         suite=head["suite"]["name"],
@@ -148,7 +171,7 @@ def scan(folder: Path) -> Scan:
         created_at=head["created_at"],
         planned=len(planned),
         finished=len(finished),
-        failed=len(rows) - len(finished),
+        failed=len(counted) - len(finished),
         aggregates=aggregates(planned, finished),
     )
 
@@ -173,18 +196,23 @@ def aggregates(
     planned: list[Trial], finished: list[Row]
 ) -> list[tuple[str, str, str, int, float, float | None, float | None]]:
     """Return one row of :data:`AGGREGATE` for every metric of every arm in every group."""
-    columns: dict[tuple[str, str], dict[str, list[float]]] = {}
+    arms: dict[tuple[str, str], list[dict[str, float | None]]] = {}
     for row in finished:
-        group = planned[row["index"]]["block"]["group"]
-        column = columns.setdefault((group, row["arm"]), {})
-        for metric, value in row["values"].items():
-            if value is not None:
-                column.setdefault(metric, []).append(value)
+        arms.setdefault((planned[row["index"]]["block"]["group"], row["arm"]), []).append(row["values"])
     found = []
-    for (group, arm), column in sorted(columns.items()):
-        for metric, values in column.items():
-            array = np.array(values, dtype=np.float64)
-            sd = float(array.std(ddof=1)) if len(values) > 1 else None
-            geometric = float(np.exp(np.log(array).mean())) if array.min() > 0 else None
-            found.append((group, arm, metric, len(values), float(array.mean()), sd, geometric))
+    for (group, arm), trials in sorted(arms.items()):
+        for metric in dict.fromkeys(name for values in trials for name in values):
+            column = [value for values in trials if (value := values.get(metric)) is not None]
+            if column:
+                found.append((group, arm, metric, len(column), *numbers(np.array(column))))
     return found
+
+
+def numbers(column: NDArray[np.float64]) -> tuple[float, float | None, float | None]:
+    """Return mean, standard deviation (n - 1) and geometric mean of a column of at least one value."""
+    n = len(column)
+    mean = float(column.sum()) / n
+    away = column - mean
+    sd = math.sqrt(float(away @ away) / (n - 1)) if n > 1 else None
+    geometric = math.exp(float(np.log(column).sum()) / n) if column.min() > 0 else None
+    return mean, sd, geometric

@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ import harness
 from harness.cli.commands.results import size
 from harness.export import harmless
 from harness.files import file_sha256
-from harness.store import pool
+from harness.store import index
 from harness.store.index import INDEX, indexed_runs
 from harness.store.lock import WriterLock, writer_of
 from harness.store.run_store import RunStore
@@ -161,8 +162,8 @@ def test_deleting_or_spoiling_the_index_changes_nothing(root):
 def test_the_index_is_believed_until_a_file_changes(root, monkeypatch):
     first = plain(scans(root))
     read: list[str] = []
-    honest = pool.scan
-    monkeypatch.setattr("harness.store.pool.scan", lambda folder: read.append(folder.name) or honest(folder))
+    honest = index.scan
+    monkeypatch.setattr("harness.store.index.scan", lambda folder: read.append(folder.name) or honest(folder))
     assert plain(scans(root)) == first
     assert read == []
     half = root / "tiny" / "half"
@@ -171,6 +172,24 @@ def test_the_index_is_believed_until_a_file_changes(root, monkeypatch):
         file.write(source[9])
     assert scans(root)["half"][1]["finished"] == 10
     assert read == ["half"]
+
+
+def test_many_at_once_all_see_everything(root):
+    """Whoever deletes or replaces the index meanwhile: each listing is whole, and the last one can be read."""
+    first = plain(scans(root))
+
+    def look(number: int) -> list[object]:
+        found = []
+        for turn in range(6):
+            if (number + turn) % 3 == 0:
+                (root / INDEX).unlink(missing_ok=True)
+            found.append(plain(scans(root)))
+        return found
+
+    with ThreadPoolExecutor(8) as pool:
+        for found in pool.map(look, range(8)):
+            assert all(one == first for one in found)
+    assert [path.name for path in root.iterdir() if path.name.endswith(".partial")] == []
 
 
 def test_a_removed_run_leaves_the_index(root):
@@ -191,7 +210,7 @@ def test_an_index_moves_with_its_folder(root, tmp_path, monkeypatch):
     moved = tmp_path / "moved"
     root.rename(moved)
     read: list[str] = []
-    monkeypatch.setattr("harness.store.pool.scan", lambda folder: read.append(folder.name))
+    monkeypatch.setattr("harness.store.index.scan", lambda folder: read.append(folder.name))
     assert set(scans(moved)) == {"whole", "half", "broken", "kept"}
     assert read == []
 
@@ -208,11 +227,6 @@ def test_a_folder_that_may_only_be_read_is_listed(root, monkeypatch):
 def test_hidden_folders_are_no_runs(root):
     (root / "tiny" / "whole").rename(root / "tiny" / ".removed.whole.abc")
     assert "whole" not in {run.path.name.split(".")[-1] for run in indexed_runs(root)}
-
-
-def test_two_processes_scan_as_one_does(root):
-    folders = [root / name for name in ("tiny/whole", "tiny/half", "other/broken", "baselines/tiny/kept")]
-    assert plain(pool.scan_all(folders, processes=3)) == plain(pool.scan_all(folders, processes=1))
 
 
 def test_the_scan_admits_what_the_store_admits(root):
