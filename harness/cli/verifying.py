@@ -43,7 +43,6 @@ def verify_run(
 
     Raises:
         UsageError: No such run, or a negative number of blocks.
-        DiptychError: The run's manifest cannot be read.
     """
     from harness.store.locate import find_run, results_root
     from harness.verify.verify import verify

@@ -66,7 +66,7 @@ def find_run(run: str | Path, root: Path) -> Path:
     """
     text = str(run)
     if not text.strip():
-        raise UsageError("a run must be named: a path or the beginning of a run id. See: ls results")
+        raise UsageError("a run must be named: a path or the beginning of a run id. See: diptych results ls")
     path = Path(text).expanduser()
     if path.name == MANIFEST and path.is_file():
         return path.parent

@@ -11,8 +11,9 @@ class Problem(Data):
     """Something that is not as it was when the run was made.
 
     Attributes:
-        what: Kind: ``"line"``, ``"plan"``, ``"duplicate"``, ``"session"``, ``"pair"``, ``"value"``, ``"video"``,
-            ``"key"``, ``"patch"``, ``"summary"``, ``"weights"``, ``"context"``, ``"rerun"`` or ``"speed"``.
+        what: Kind: ``"manifest"``, ``"line"``, ``"plan"``, ``"duplicate"``, ``"session"``, ``"pair"``, ``"value"``,
+            ``"video"``, ``"key"``, ``"patch"``, ``"summary"``, ``"weights"``, ``"context"``, ``"rerun"`` or
+            ``"speed"``.
         where: The file with its line, the trial, the weight file or the arm.
         why: What was expected and what is there, in one sentence.
     """
@@ -82,7 +83,7 @@ class Verification(Data):
         problems: All of them.
         run_id: The run.
         path: Its folder.
-        schema_version: Version of its manifest on disk.
+        schema_version: Version of its manifest on disk, or None where that cannot be read.
         checked: Kind → how many were looked at.
         skipped: What could not be looked at.
         rerun: What running blocks again showed, if that was asked for and possible.
@@ -92,7 +93,7 @@ class Verification(Data):
     problems: tuple[Problem, ...]
     run_id: str
     path: str
-    schema_version: int
+    schema_version: int | None
     checked: dict[str, int] = Field(default_factory=dict)
     skipped: tuple[Skipped, ...] = ()
     rerun: Rerun | None = None

@@ -6,12 +6,13 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from harness.errors import DiptychError, unknown
 from harness.progress import Progress
 from harness.registry import Registry
 from harness.store.records import Manifest
-from harness.store.run_store import RunStore
+from harness.store.run_store import MANIFEST, RunStore
 from harness.types import Metric
-from harness.verify.facts import Notes, Verification
+from harness.verify.facts import Notes, Rerun, Verification
 from harness.verify.records import check_lines, check_pairs, check_values
 from harness.verify.rerun import rerun
 from harness.verify.static import check_key, check_patch, check_plan, check_summary, check_videos
@@ -42,11 +43,17 @@ def verify(
         across_contexts: Run again although facts of the context differ.
         tell: Told what is being done, one line each.
 
-    Raises:
-        DiptychError: The folder is no run, or its manifest cannot be read.
+    Returns:
+        What was found. A manifest that cannot be read is a problem, and ends it: everything else is held against it.
     """
-    store = RunStore.open(folder)
-    manifest, notes = store.manifest, Notes()
+    notes = Notes()
+    try:
+        store = RunStore.open(folder)
+        check_scale(store.manifest)
+    except DiptychError as error:
+        notes.problem("manifest", MANIFEST, str(error))
+        return verification(folder, folder.name, None, notes)
+    manifest = store.manifest
     tell("reading the records")
     records = check_lines(folder, manifest, notes)
     check_plan(manifest, notes)
@@ -67,11 +74,27 @@ def verify(
         again = rerun(
             store, records, blocks, metrics, registry, notes, progress=progress, across_contexts=across_contexts
         )
-    version = json.loads((folder / "manifest.json").read_bytes())["schema_version"]
+    version = json.loads((folder / MANIFEST).read_bytes())["schema_version"]
+    return verification(folder, manifest.run_id, version, notes, again)
+
+
+def check_scale(manifest: Manifest) -> None:
+    """Refuse a manifest whose plan or baseline is of another suite (DiptychError)."""
+    suite, plan = manifest.suite, manifest.plan
+    if plan.scale not in suite.scales:
+        raise unknown("scale of the plan:", plan.scale, suite.scales)
+    if suite.baseline not in {arm.name for arm in suite.arms}:
+        raise unknown("baseline of the suite:", suite.baseline, [arm.name for arm in suite.arms])
+
+
+def verification(
+    folder: Path, run_id: str, version: int | None, notes: Notes, again: Rerun | None = None
+) -> Verification:
+    """Return what was noted."""
     return Verification(
         ok=not notes.problems,
         problems=tuple(notes.problems),
-        run_id=manifest.run_id,
+        run_id=run_id,
         path=str(folder.resolve()),
         schema_version=version,
         checked=notes.checked,

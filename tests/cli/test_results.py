@@ -123,7 +123,8 @@ def test_ls_of_nothing_says_how_to_begin(diptych, tmp_path):
 
 def test_ls_in_words(diptych, root):
     out = diptych("results", "ls").out
-    assert "24        0       24" in out
+    assert "  24/24  " in out
+    assert "  9/24  " in out
     assert out.splitlines()[-1].startswith("4 runs, ")
 
 

@@ -212,6 +212,11 @@ TAMPERINGS: dict[str, tuple[Callable[[Path], None], str, str, str]] = {
         "planned trials are not those",
     ),
     "patch": (change_manifest(lambda f: patched(f, "diff", OTHER)), "patch", "manifest.json", "recorded is 000"),
+    "manifest": (lambda run: (run / "manifest.json").write_text("{"), "manifest", "manifest.json", "damaged"),
+    "manifest's key": (change_manifest(lambda f: f.pop("plan")), "manifest", "manifest.json", "plan: Field required"),
+    "manifest's version": (change_manifest(set_at("schema_version", 99)), "manifest", "manifest.json", "version 99"),
+    "plan's scale": (change_manifest(set_at("plan", "scale", "huge")), "manifest", "manifest.json", "unknown scale"),
+    "baseline": (change_manifest(set_at("suite", "baseline", "x")), "manifest", "manifest.json", "unknown baseline"),
     "sessions": (lambda run: (run / "sessions.jsonl").write_text("{}\n"), "session", "sessions.jsonl", "damaged"),
     "weights": (
         change_manifest(

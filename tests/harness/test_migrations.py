@@ -98,6 +98,19 @@ def test_a_golden_run_is_analysed_and_compared(store: RunStore) -> None:
     assert {f.estimate.value for f in compared.findings if f.metric == "ssim"} == {0.0}
 
 
+def test_a_run_of_version_1_goes_on_with_records_of_today(tmp_path: Path) -> None:
+    copied = tmp_path / "run"
+    shutil.copytree(SCHEMA_1, copied)
+    lines = (copied / "trials.jsonl").read_bytes().splitlines(keepends=True)
+    (copied / "trials.jsonl").write_bytes(b"".join(lines[:-1]))
+    with RunStore.open(copied) as mixed:
+        mixed.append(RunStore.open(SCHEMA_1).records()[-1].model_copy(update={"energy_joules": 1.5}))
+    records = RunStore.open(copied).records()
+    assert [record.energy_joules for record in records] == [None] * 17 + [1.5]
+    versions = [json.loads(line)["schema_version"] for line in (copied / "trials.jsonl").read_text().splitlines()]
+    assert versions == [1] * 17 + [SCHEMA_VERSION]
+
+
 def test_reading_rewrites_nothing(tmp_path: Path) -> None:
     copied = tmp_path / "run"
     shutil.copytree(SCHEMA_1, copied)

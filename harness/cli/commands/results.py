@@ -43,7 +43,7 @@ def ls_command(output: Output, suite: str | None, results: str | None) -> None:
     def text() -> str:
         if not facts.runs:
             return f"no runs in {facts.results}. To make one: diptych run null"
-        columns = ("run", "suite", "finished", "failed", "planned", "size", "state")
+        columns = ("run", "suite", "trials", "size", "state")
         output.table(columns, [row_of(run) for run in facts.runs])
         return f"{len(facts.runs)} run{'s' if len(facts.runs) != 1 else ''}, {size(facts.bytes)}"
 
@@ -56,7 +56,10 @@ def ls_command(output: Output, suite: str | None, results: str | None) -> None:
 def row_of(run: StoredRun) -> list[object]:
     """Return the cells of one run; its id says when and at which scale."""
     state = run.state + (f" {run.why}" if run.state == "being written" else "") + (", baseline" if run.baseline else "")
-    return [run.run_id, run.suite, run.finished, run.failed, run.planned, size(run.bytes), state]
+    trials = (
+        None if run.finished is None else f"{run.finished}/{run.planned}" + f", {run.failed} failed" * bool(run.failed)
+    )
+    return [run.run_id, run.suite, trials, size(run.bytes), state]
 
 
 @command.command("aggregate")
@@ -82,7 +85,11 @@ def aggregate_command(output: Output, suite: str | None, metrics: str | None, re
 @common
 @click.pass_obj
 def export_command(output: Output, runs: tuple[str, ...], file: Path | None, results: str | None) -> None:
-    """Write one row per trial to a CSV or Parquet file [default: the run's id, as CSV]."""
+    """Write one row per trial to CSV or Parquet.
+
+    The file is named after the run, as CSV, unless -o says otherwise. In CSV a text that a spreadsheet could run as a
+    formula gets an apostrophe before it.
+    """
     facts = export_runs(runs, file, results)
     output.emit(facts, lambda: f"{facts.path}: {facts.rows} trials, {len(facts.columns)} columns, {size(facts.bytes)}")
 
@@ -136,7 +143,11 @@ def ask(folders: list[Path]) -> None:
 @common
 @click.pass_obj
 def gc_command(output: Output, dry_run: bool, results: str | None) -> None:
-    """Delete videos that no record names, and what killed processes left behind."""
+    """Delete orphaned videos and leftovers.
+
+    These are videos that no record names, and what killed processes left behind. Nothing is touched that is being
+    written.
+    """
     facts = collect_garbage(dry_run=dry_run, results=results)
     for item in facts.skipped:
         say(f"skipped {item.path}: {item.why}")
