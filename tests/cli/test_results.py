@@ -235,7 +235,8 @@ def test_the_scan_admits_what_the_store_admits(root):
     lines = [json.loads(line) for line in (run / "trials.jsonl").read_text().splitlines()]
     lines[1]["seed"] += 1  # not planned
     failed = {**lines[2], "status": "failed", "error": {"type": "E", "message": "m"}}
-    text = "".join(json.dumps(line) + "\n" for line in [failed, *lines, {**lines[3], "values": {"psnr": 1.0}}])
+    quick = next(line for line in lines[4:] if line["arm"] == "quick")
+    text = "".join(json.dumps(line) + "\n" for line in [failed, *lines, {**quick, "values": {"psnr": 1.0}}])
     (run / "trials.jsonl").write_text(text + '{"torn')
     records = RunStore.open(run).records()
     found = scans(root)["whole"][1]
@@ -245,6 +246,15 @@ def test_the_scan_admits_what_the_store_admits(root):
     (row,) = [row for row in found["aggregates"] if row[1:3] == ("quick", "psnr")]
     assert row[3] == len(values)
     assert row[4:] == pytest.approx((np.mean(values), np.std(values, ddof=1), math.exp(np.mean(np.log(values)))))
+
+
+def test_a_line_without_its_newline_does_not_count(root):
+    run = root / "tiny" / "whole"
+    data = (run / "trials.jsonl").read_bytes()
+    (run / "trials.jsonl").write_bytes(data[:-1])
+    assert scans(root)["whole"][1]["finished"] == len(RunStore.open(run).records()) == 23
+    (run / "trials.jsonl").write_bytes(b"")
+    assert scans(root)["whole"][1]["finished"] == len(RunStore.open(run).records()) == 0
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from harness.errors import DiptychError
 from harness.files import file_sha256
 from harness.provenance import comparability_key
 from harness.store.migrations import FIRST_VERSION, STEPS, key_of_versions_1_and_2, migrated
-from harness.store.records import SCHEMA_VERSION
+from harness.store.records import SCHEMA_VERSION, Manifest, TrialRecord
 from harness.store.run_store import RunStore
+from harness.types import Scale
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden"
@@ -143,6 +144,24 @@ def test_steps_leave_their_input_alone(kind: str, name: str) -> None:
     assert facts == before
     assert new["schema_version"] == SCHEMA_VERSION
     assert migrated(new, kind, "x") == new  # type: ignore[arg-type]
+
+
+def test_steps_fill_in_every_field_of_today() -> None:
+    """Defaults of the classes may change; what an old file means may not."""
+    record = json.loads((SCHEMA_1 / "trials.jsonl").read_text().split("\n")[0])
+    assert migrated(record, "record", "x").keys() == TrialRecord.model_fields.keys()
+    manifest = migrated(json.loads((SCHEMA_1 / "manifest.json").read_text()), "manifest", "x")
+    assert manifest.keys() == Manifest.model_fields.keys()
+    assert manifest["suite"]["scales"]["smoke"].keys() == Scale.model_fields.keys()
+
+
+def test_the_last_of_two_versions_in_one_line_counts(tmp_path: Path) -> None:
+    copied = tmp_path / "run"
+    shutil.copytree(SCHEMA_1, copied)
+    line = RunStore.open(SCHEMA_1).records()[0].model_dump_json()
+    (copied / "trials.jsonl").write_text(line[:-1] + ',"schema_version":99}\n')
+    with pytest.raises(DiptychError, match=r"trials\.jsonl:1 has schema_version 99"):
+        RunStore.open(copied).records()
 
 
 NONSENSE = [
