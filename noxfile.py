@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 import nox
@@ -100,3 +101,33 @@ def report(session: nox.Session) -> None:
         session.error("name at least one run: nox -s report -- RUN (diptych run prints its id)")
     install(session)
     session.run("diptych", "report", *session.posargs)
+
+
+@nox.session(default=False)
+def asv(session: nox.Session) -> None:
+    """Track regressions: benchmark this commit, export stored runs, publish both under asv/html.
+
+    Arguments go to ``asv run`` in place of ``--quick``, which calls each benchmark once.
+    """
+    install(session, "[test]")
+    folder = Path("asv").resolve()
+    home = folder / "home"  # asv keeps its machine file in HOME; nothing outside the working directory is written
+    home.mkdir(parents=True, exist_ok=True)
+    env = {**STEADY, "HOME": str(home), "GIT_CONFIG_GLOBAL": str(Path.home() / ".gitconfig")}
+    config = ("--config", "suites/asv/asv.conf.json")
+    name = "from harness.export.machine import this_machine; print(this_machine())"
+    machine = ("--machine", str(session.run("python", "-c", name, silent=True)).strip())
+    commit = str(session.run("git", "rev-parse", "HEAD", silent=True, external=True)).strip()
+    if session.run("git", "status", "--porcelain", silent=True, external=True):
+        session.warn("the working tree was changed since its commit: its benchmarks are run and not kept")
+        kept = ["--dry-run"]
+    else:
+        kept = ["--set-commit-hash", commit]
+    session.run("asv", "machine", "--yes", *config, *machine, silent=True, env=env)
+    run = ("asv", "run", *config, *machine, "--environment", "existing:same", *kept)
+    session.run(*run, *(session.posargs or ["--quick"]), env=env)
+    exported = diptych(session, "export", "asv", "--output", "asv/exported")
+    pages = [str(folder / "html" / name) for name in ("native", "exported")]
+    for page, chosen in zip(pages, ("suites/asv/asv.conf.json", exported["config"]), strict=True):
+        session.run("asv", "publish", "--no-pull", "--config", chosen, "--html-dir", page, silent=True, env=env)
+    session.run("python", "-m", "suites.asv.regressions", *pages)

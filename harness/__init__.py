@@ -14,9 +14,11 @@ from harness import torchvision_cpu
 if TYPE_CHECKING:
     from harness.analyse import Analysis, Comparison
     from harness.cli.checks import Check, check_machine
+    from harness.cli.exporting import AsvFacts, export_asv
     from harness.cli.facts import PlanFacts, ReportFacts, RunFacts
     from harness.cli.frames import Run, findings_frame, load_run, trials_frame
     from harness.cli.listing import Item, Listing, list_items
+    from harness.cli.power import suite_power
     from harness.cli.running import resume_run, run_suite
     from harness.cli.stored import (
         aggregate_runs,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from harness.cli.verbs import compare_runs, describe_schedule, get_suite, plan_suite, show_run, write_report
     from harness.cli.verifying import verify_run
     from harness.errors import DiptychError, UsageError
+    from harness.power import PowerFacts
     from harness.registry import REGISTRY, register
     from harness.store.records import BlockKey, Manifest, Plan, TrialRecord
     from harness.store.run_store import RunStore
@@ -42,7 +45,9 @@ _HOMES = {
     "harness.cli.checks": ("Check", "check_machine"),
     "harness.cli.listing": ("Item", "Listing", "list_items"),
     "harness.cli.training": ("train_tokenizer", "train_video_transformer"),
+    "harness.cli.exporting": ("AsvFacts", "export_asv"),
     "harness.cli.facts": ("PlanFacts", "ReportFacts", "RunFacts"),
+    "harness.cli.power": ("suite_power",),
     "harness.cli.running": ("resume_run", "run_suite"),
     "harness.cli.verbs": (
         "compare_runs",
@@ -63,6 +68,7 @@ _HOMES = {
     "harness.cli.verifying": ("verify_run",),
     "harness.errors": ("DiptychError", "UsageError"),
     "harness.cli.frames": ("Run", "findings_frame", "load_run", "trials_frame"),
+    "harness.power": ("PowerFacts",),
     "harness.registry": ("REGISTRY", "register"),
     "harness.store.records": ("BlockKey", "Manifest", "Plan", "TrialRecord"),
     "harness.store.run_store": ("RunStore",),
@@ -85,6 +91,7 @@ __all__ = [
     "REGISTRY",
     "Analysis",
     "Arm",
+    "AsvFacts",
     "BlockKey",
     "Case",
     "Check",
@@ -100,6 +107,7 @@ __all__ = [
     "Metric",
     "Plan",
     "PlanFacts",
+    "PowerFacts",
     "ReportFacts",
     "Run",
     "RunFacts",
@@ -115,6 +123,7 @@ __all__ = [
     "collect_garbage",
     "compare_runs",
     "describe_schedule",
+    "export_asv",
     "export_runs",
     "findings_frame",
     "get_suite",
@@ -128,6 +137,7 @@ __all__ = [
     "resume_run",
     "run_suite",
     "show_run",
+    "suite_power",
     "train_tokenizer",
     "train_video_transformer",
     "trials_frame",

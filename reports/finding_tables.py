@@ -39,6 +39,16 @@ def verdict_cell(finding: Finding, *, with_reason: bool = True) -> Cell:
     return Cell(f"{VERDICT_SYMBOLS[word]} {word}", verdict=word, note=note)
 
 
+BOUND_NOTE = "Of the bound: the share reached of what this device's measured bandwidth and arithmetic allow."
+
+
+def bound_reached(analysis: Analysis, group: str, unit: str) -> dict[str, float]:
+    """Return arm → fraction of its bound, to stand beside a rate; empty for other units and where none was recorded."""
+    found = [f for f in analysis.findings if f.metric == "bound_fraction" and f.group == group]
+    both = [(f.baseline, f.baseline_value) for f in found] + [(f.arm, f.arm_value) for f in found]
+    return {arm: value for arm, value in both if value is not None} if unit.endswith("/s") else {}
+
+
 def metric_table(
     analysis: Analysis, metric: str, group: str, metrics: Mapping[str, Metric], suite: Suite
 ) -> Table | None:
@@ -74,11 +84,18 @@ def metric_table(
     def value(v: float | None) -> Cell:
         return Cell(written.get(v, ABSENT))
 
+    reached = bound_reached(analysis, group, unit)
+
+    def share(arm: str) -> list[Cell]:
+        return [Cell(f"{100 * reached[arm]:.0f} %" if arm in reached else ABSENT)] if reached else []
+
     raw_column = (Column("Raw", shown.label, "number"),) if raw else ()
+    bound_column = (Column("Of the bound", kind="number"),) if reached else ()
     columns = (
         Column("Arm"),
         *raw_column,
         Column("Corrected" if raw else "Value", shown.label, "number"),
+        *bound_column,
         Column("Ratio to baseline" if ratio else "Difference from baseline", "" if ratio else change.label, "number"),
         Column("Interval", kind="graphic"),
         Column("Verdict"),
@@ -90,7 +107,8 @@ def metric_table(
     for baseline in dict.fromkeys(f.baseline for f in chosen):
         level = next(f.baseline_value for f in chosen if f.baseline == baseline)
         lead = [value(raw.get(baseline))] if raw else []
-        rows.append((Cell(baseline, arm=baseline, note="baseline"), *lead, value(level), *([Cell("")] * 6)))
+        first = (Cell(baseline, arm=baseline, note="baseline"), *lead, value(level), *share(baseline))
+        rows.append((*first, *([Cell("")] * 6)))
         for f, strip in zip(chosen, drawn, strict=True):
             if f.baseline != baseline:
                 continue
@@ -99,6 +117,7 @@ def metric_table(
                     Cell(f.arm, arm=f.arm, note="negative control" if f.arm == suite.negative_control else ""),
                     *([value(raw.get(f.arm))] if raw else []),
                     value(f.arm_value),
+                    *share(f.arm),
                     Cell(estimate_text(f.estimate, change.factor)),
                     Cell("", strip=strip),
                     verdict_cell(f, with_reason=f.estimate.reason != shared),
@@ -111,6 +130,8 @@ def metric_table(
     if shared and any(f.threshold is not None or f.estimate.low is None for f in chosen):
         but = "" if all(f.estimate.reason == shared for f in chosen) else " but the negative control's"
         caption += f" All rows{but}: {shared}."
+    if reached:
+        caption += f" {BOUND_NOTE}"
     return Table(metric_title(metric), caption, columns, tuple(rows))
 
 

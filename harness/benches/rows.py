@@ -18,7 +18,8 @@ class BenchRow(Data):
         reference: What it is held against, measured in the same run where it is a time; or None.
         ratio: ``value / reference``, or None.
         target: What the value (or the ratio, where there is a reference) has to reach, or None.
-        met: Whether it does; None without a target.
+        ceiling: What it must not exceed beside, where too much is as wrong as too little; or None.
+        met: Whether it keeps both; None without a target.
         reason: Why the value is absent, or what limits it.
     """
 
@@ -28,6 +29,7 @@ class BenchRow(Data):
     reference: float | None = None
     ratio: float | None = None
     target: float | None = None
+    ceiling: float | None = None
     met: bool | None = None
     reason: str | None = None
 
@@ -66,6 +68,7 @@ def row(
     *,
     reference: float | None = None,
     target: float | None = None,
+    ceiling: float | None = None,
     better: Direction = "higher",
     reason: str | None = None,
 ) -> BenchRow:
@@ -77,6 +80,7 @@ def row(
         unit: Its unit.
         reference: What it is held against.
         target: What the ratio (without a reference: the value) has to reach.
+        ceiling: What it must not exceed beside, such as 0.97 for a coverage whose target is 0.93.
         better: Which way is better: ``"lower"`` means at most the target.
         reason: Why the value is absent, or what limits it.
     """
@@ -85,6 +89,15 @@ def row(
     met = None
     if target is not None:
         met = judged is not None and (judged >= target if better == "higher" else judged <= target)
+        met = met and (ceiling is None or (judged is not None and judged <= ceiling))
     return BenchRow(
-        name=name, value=value, unit=unit, reference=reference, ratio=ratio, target=target, met=met, reason=reason
+        name=name,
+        value=value,
+        unit=unit,
+        reference=reference,
+        ratio=ratio,
+        target=target,
+        ceiling=ceiling,
+        met=met,
+        reason=reason,
     )

@@ -33,6 +33,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("harness.cli.commands.report:command", "Write an HTML report of one or more runs."),
     "verify": ("harness.cli.commands.verify:command", "Check that a run is still what it was; run parts of it again."),
     "results": ("harness.cli.commands.results:command", "List, export, clean up and remove runs."),
+    "power": ("harness.cli.commands.power:command", "Say how many blocks a wished effect needs, from a recorded run."),
+    "export": ("harness.cli.commands.export:command", "Write runs in the formats of other tools: asv."),
     "bench": ("harness.cli.commands.bench:command", "Measure Diptych itself: statistics, store, report."),
     "train": ("harness.cli.commands.train:command", "Train the zoo's tokenizer or video transformer."),
     "doctor": ("harness.cli.commands.doctor:command", "Check this machine and installation."),

@@ -266,7 +266,7 @@ def export_runs(runs: Sequence[str], output: Path | None = None, results: str | 
         DiptychError: A run cannot be read, pyarrow is missing, or the file cannot be written.
     """
     from harness.cli.frames import load_run, trials_frame
-    from harness.export import checked_format, write_frame
+    from harness.export.table import checked_format, write_frame
 
     if output is not None:
         checked_format(output)  # before a long read

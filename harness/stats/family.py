@@ -38,6 +38,9 @@ from harness.types import Direction, Estimate
 RESAMPLES = 9999
 """Default number of resamples: the quantile's own error is then about 0.2 % of coverage."""
 
+CHUNK = 2**20
+"""Most weights held at a time (8 MiB): memory does not grow with the number of resamples."""
+
 
 @dataclass(frozen=True)
 class Member:
@@ -70,21 +73,34 @@ def joint_confidence(
     Returns:
         A confidence between ``level`` and Bonferroni's ``1 - (1 - level) / members``.
     """
-    cases = table.shape[0]
     centred = table - table.mean(axis=0)
     centred = centred[:, [not identical(column) for column in table.T]]
     members = centred.shape[1]
     if members <= 1:
         return level
-    centred = centred / centred.std(axis=0)
-    weights = generator.standard_normal((resamples, cases))
-    means = weights @ centred / cases
-    spread = np.maximum((weights**2) @ (centred**2) - cases * means**2, np.finfo(np.float64).tiny)
-    statistics = np.abs(means) / np.sqrt(spread)
+    statistics = _resampled_statistics(centred / centred.std(axis=0), generator, resamples)
     ranks = np.empty_like(statistics)
     np.put_along_axis(ranks, np.argsort(statistics, axis=0), np.arange(1.0, resamples + 1)[:, None], axis=0)
     found = float(np.quantile(ranks.max(axis=1) / (resamples + 1), level))
     return float(np.clip(found, level, 1 - (1 - level) / members))
+
+
+def _resampled_statistics(
+    centred: NDArray[np.float64], generator: np.random.Generator, resamples: int
+) -> NDArray[np.float64]:
+    """Return |t| of every member in every resample, up to a factor common to all, float64 ``[resamples, members]``."""
+    cases = len(centred)
+    squares = centred**2
+    # the number of weights at a time depends on the cases alone: the same seed gives the same bits everywhere
+    step = max(1, CHUNK // cases)
+    buffer = np.empty((min(step, resamples), cases))
+    statistics = np.empty((resamples, centred.shape[1]))
+    for start in range(0, resamples, step):
+        weights = generator.standard_normal(out=buffer[: resamples - start])
+        means = weights @ centred / cases
+        spread = np.maximum(np.square(weights, out=weights) @ squares - cases * means**2, np.finfo(np.float64).tiny)
+        statistics[start : start + step] = np.abs(means) / np.sqrt(spread)
+    return statistics
 
 
 def simultaneous(

@@ -160,6 +160,8 @@ def test_a_reader_that_leaves_early_is_no_error(plugin, tmp_path):
         (("schedule", "diagonal", "--frames", "100000000", "--rows", "400", "--columns", "900"), "at most 1000000"),
         (("schedule", "diagonal", "--frames=1", "--rows=2", "--columns=2", "--prompt-frames=0"), "prompt_frames"),
         (("run", "tiny", "--threads", "9999"), "must be from 1 to"),
+        (("run", "tiny", "--trial-timeout", "0"), "positive number of seconds"),
+        (("run", "tiny", "--trial-timeout", "nan"), "positive number of seconds"),
     ],
 )
 def test_numbers_that_no_machine_can_follow_are_refused(diptych, arguments, part):

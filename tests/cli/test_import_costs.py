@@ -21,7 +21,8 @@ def python(code: str) -> str:
 
 def test_importing_brings_nothing_heavy():
     modules = "harness, harness.types, harness.cli.main, harness.cli.verbs, harness.cli.running, harness.cli.checks"
-    modules += ", harness.cli.stored, harness.cli.verifying, harness.cli.frames, harness.export, harness.store.index"
+    modules += ", harness.cli.stored, harness.cli.verifying, harness.cli.frames, harness.export.table"
+    modules += ", harness.cli.power, harness.power"
     assert python(f"import sys, {modules}; print([name for name in {HEAVY!r} if name in sys.modules])") == "[]"
 
 

@@ -18,7 +18,7 @@ import pytest
 
 import harness
 from harness.cli.commands.results import size
-from harness.export import harmless
+from harness.export.table import harmless
 from harness.files import file_sha256
 from harness.store import index
 from harness.store.index import INDEX, indexed_runs

@@ -161,7 +161,7 @@ def children_of(process: int) -> list[psutil.Process]:
 
 
 @pytest.mark.parametrize(
-    "how", [signal.SIGTERM, *(pytest.param(n, marks=pytest.mark.full) for n in (signal.SIGKILL, signal.SIGINT))]
+    "how", [signal.SIGTERM, signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.full)]
 )
 def test_the_worker_ends_with_its_parent_and_the_run_can_be_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: signal.Signals

@@ -173,6 +173,25 @@ def test_a_metric_s_table_holds_every_arm_and_number(analysed, metrics):
     assert metric_table(analysis, "psnr", "mineworld-300m", metrics, suite) is None
 
 
+def test_the_fraction_of_the_bound_stands_beside_a_rate_and_nowhere_else(analysed, metrics):
+    suite, analysis = analysed
+    rate = [f for f in analysis.findings if (f.metric, f.group) == ("frames_per_second", "crafter-9x9")]
+    shares = {f.arm: 0.1 * (number + 1) for number, f in enumerate(rate)}
+    bound = [
+        f.model_copy(update={"metric": "bound_fraction", "arm_value": shares[f.arm], "baseline_value": 0.07})
+        for f in rate
+    ]
+    told = analysis.model_copy(update={"findings": [*analysis.findings, *bound]})
+    table = metric_table(told, "frames_per_second", "crafter-9x9", metrics, suite)
+    at = [column.title for column in table.columns].index("Of the bound")
+    expected = {rate[0].baseline: "7 %", **{arm: f"{100 * share:.0f} %" for arm, share in shares.items()}}
+    assert {row[0].text: row[at].text for row in table.rows} == expected
+    assert "measured bandwidth" in table.caption
+    for metric, source in (("psnr", told), ("frames_per_second", analysis)):
+        plain = metric_table(source, metric, "crafter-9x9", metrics, suite)
+        assert "Of the bound" not in [column.title for column in plain.columns]
+
+
 def test_without_a_threshold_nothing_is_judged(analysed, metrics):
     suite, analysis = analysed
     table = metric_table(analysis, "passes", "crafter-9x9", metrics, suite)

@@ -11,7 +11,7 @@ from harness.cli.output import Output, say
 from harness.cli.verbs import run_bench
 
 if TYPE_CHECKING:
-    from harness.benches.rows import BenchFacts
+    from harness.benches.rows import BenchFacts, BenchRow
 
 
 @click.command("bench")
@@ -28,5 +28,11 @@ def command(output: Output, name: str, quick: bool, seed: int) -> None:
 
 def _table(output: Output, facts: BenchFacts) -> None:
     met = {True: "yes", False: "NO", None: None}
-    rows = [[r.name, r.value, r.unit, r.reference, r.ratio, r.target, met[r.met], r.reason] for r in facts.rows]
-    output.table(("name", "value", "unit", "reference", "ratio", "target", "met", "remark"), rows)
+    rows = [[r.name, r.value, r.unit, r.reference, r.ratio, _target(r), met[r.met], r.reason] for r in facts.rows]
+    columns = ("name", "value", "unit", "reference", "ratio", "target", "met", "remark")
+    used = [i for i in range(len(columns)) if any(cells[i] is not None for cells in rows)]
+    output.table([columns[i] for i in used], [[cells[i] for i in used] for cells in rows])
+
+
+def _target(row: BenchRow) -> float | str | None:
+    return row.target if row.ceiling is None else f"{row.target:g} to {row.ceiling:g}"
