@@ -154,7 +154,7 @@ def check_summary(
     changed = sorted(value_differences(stored, again), key=lambda text: text.partition(": ")[0].count("."))
     worded = [text for text in changed if WORDING.match(text)]
     if len(worded) == len(changed) > 0 and not same_code(store.manifest):
-        why = f"its numbers and verdicts are right; {len(worded)} texts are worded as another version does; {remedy}"
+        why = f"its numbers and verdicts are right; {len(worded)} of its sentences are worded as another version does; {remedy}"
         notes.skip("summary", why)
     elif changed:
         more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
