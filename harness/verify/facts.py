@@ -47,6 +47,8 @@ class SpeedCheck(Data):
         deviation: ``|log(rerun / recorded)|``.
         allowed: How large it may be (:func:`harness.verify.rerun.allowed_deviation`).
         ok: Whether it is no larger.
+        disturbed: True if a larger share of the rerun's trials than of the record's is flagged (other processes, heat,
+            clocks): then a speed-up that has moved says nothing about the run.
     """
 
     group: str
@@ -57,6 +59,7 @@ class SpeedCheck(Data):
     deviation: float
     allowed: float
     ok: bool
+    disturbed: bool = False
 
 
 class Rerun(Data):

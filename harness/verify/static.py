@@ -154,8 +154,8 @@ def check_summary(
     changed = sorted(value_differences(stored, again), key=lambda text: text.partition(": ")[0].count("."))
     worded = [text for text in changed if WORDING.match(text)]
     if len(worded) == len(changed) > 0 and not same_code(store.manifest):
-        why = f"its numbers and verdicts are right; {len(worded)} of its sentences are worded as another version does; {remedy}"
-        notes.skip("summary", why)
+        why = f"its numbers and verdicts are right; {len(worded)} of its sentences are those of another version"
+        notes.skip("summary", f"{why}; {remedy}")
     elif changed:
         more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
         why = f"it is not what the records give: {'; '.join(changed[:SHOWN])}{more}; {remedy}"

@@ -354,9 +354,13 @@ def test_what_a_record_claims_and_a_rerun_denies_is_a_problem(diptych, run, chan
     assert (said.document["rerun"]["trials"], said.document["rerun"]["equal"]) == (3, 2)
 
 
-def test_a_speed_up_that_has_moved_is_a_problem(diptych, run):
+@pytest.mark.parametrize("busy", ["never", "now", "then and now"])
+def test_a_speed_up_that_has_moved_is_a_problem_unless_only_the_rerun_was_disturbed(diptych, run, monkeypatch, busy):
+    if busy != "never":
+        monkeypatch.setattr("harness.trial.foreign_cores", lambda *_: 1.0)
     lines = lines_of(run)
     for line in lines:
+        line["flags"] = ["load"] if busy == "then and now" else []
         if line["arm"] == "quick":  # true to itself: durations and rate agree
             line["seconds"] = [second / 1.5 for second in line["seconds"]]
             line["values"]["frames_per_second"] = line["counts"]["frames"] / sorted(line["seconds"])[1]
@@ -364,8 +368,12 @@ def test_a_speed_up_that_has_moved_is_a_problem(diptych, run):
     diptych("results", "rebuild", str(run))
     assert diptych("verify", str(run), "--json").code == 0
     said = diptych("verify", str(run), "--rerun", "4", "--json")
-    (problem,) = said.document["problems"]
-    assert (problem["what"], problem["where"]) == ("speed", "tiny, quick")
+    if busy == "now":
+        assert said.document["problems"] == []
+        assert any("disturbed" in item["why"] for item in said.document["skipped"] if item["what"] == "speed")
+    else:
+        (problem,) = said.document["problems"]
+        assert (problem["what"], problem["where"]) == ("speed", "tiny, quick")
     assert [check["ok"] for check in said.document["rerun"]["speed"] if check["arm"] == "sloppy"] == [True]
 
 

@@ -10,8 +10,6 @@ import click
 from harness.cli.options import common, names, results_option
 from harness.cli.output import Output, say
 from harness.cli.stored import (
-    Changes,
-    StoredRun,
     aggregate_runs,
     collect_garbage,
     export_runs,
@@ -20,6 +18,7 @@ from harness.cli.stored import (
     removable,
     remove_runs,
 )
+from harness.cli.stored_facts import Changes, StoredRun
 from harness.errors import UsageError
 
 RUNS = click.argument("runs", metavar="RUN...", nargs=-1, required=True)

@@ -53,7 +53,7 @@ def _text(output: Output, facts: Verification) -> str:
                 f"×{s.rerun:.3f}",
                 s.deviation,
                 s.allowed,
-                "ok" if s.ok else "FAILED",
+                "ok" if s.ok else "disturbed" if s.disturbed else "FAILED",
             ]
             for s in facts.rerun.speed
         ]
