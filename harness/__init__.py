@@ -17,12 +17,22 @@ if TYPE_CHECKING:
     from harness.cli.checks import Check, check_machine
     from harness.cli.exporting import AsvFacts, export_asv
     from harness.cli.facts import PlanFacts, ReportFacts, RunFacts
+    from harness.cli.frames import Run, findings_frame, load_run, trials_frame
     from harness.cli.listing import Item, Listing, list_items
     from harness.cli.power import suite_power
     from harness.cli.running import resume_run, run_suite
     from harness.cli.schemas import describe_schema
+    from harness.cli.stored import (
+        aggregate_runs,
+        collect_garbage,
+        export_runs,
+        list_results,
+        rebuild_summaries,
+        remove_runs,
+    )
     from harness.cli.training import train_tokenizer, train_video_transformer
     from harness.cli.verbs import compare_runs, describe_schedule, get_suite, plan_suite, show_run, write_report
+    from harness.cli.verifying import verify_run
     from harness.errors import DiptychError, UsageError
     from harness.power import PowerFacts
     from harness.registry import REGISTRY, register
@@ -51,7 +61,17 @@ _HOMES = {
         "show_run",
         "write_report",
     ),
+    "harness.cli.stored": (
+        "aggregate_runs",
+        "collect_garbage",
+        "export_runs",
+        "list_results",
+        "rebuild_summaries",
+        "remove_runs",
+    ),
+    "harness.cli.verifying": ("verify_run",),
     "harness.errors": ("DiptychError", "UsageError"),
+    "harness.cli.frames": ("Run", "findings_frame", "load_run", "trials_frame"),
     "harness.power": ("PowerFacts",),
     "harness.registry": ("REGISTRY", "register"),
     "harness.store.records": ("BlockKey", "Manifest", "Plan", "TrialRecord"),
@@ -94,6 +114,7 @@ __all__ = [
     "PlanFacts",
     "PowerFacts",
     "ReportFacts",
+    "Run",
     "RunFacts",
     "RunStore",
     "Scale",
@@ -102,22 +123,32 @@ __all__ = [
     "TrialRecord",
     "UsageError",
     "__version__",
+    "aggregate_runs",
     "check_component",
     "check_machine",
+    "collect_garbage",
     "compare_runs",
     "describe_schedule",
     "describe_schema",
     "export_asv",
+    "export_runs",
+    "findings_frame",
     "get_suite",
     "list_items",
+    "list_results",
+    "load_run",
     "plan_suite",
+    "rebuild_summaries",
     "register",
+    "remove_runs",
     "resume_run",
     "run_suite",
     "show_run",
     "suite_power",
     "train_tokenizer",
     "train_video_transformer",
+    "trials_frame",
+    "verify_run",
     "write_report",
 ]
 

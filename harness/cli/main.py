@@ -32,6 +32,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("harness.cli.commands.show:command", "Show what a run found."),
     "compare": ("harness.cli.commands.compare:command", "Compare two runs of one suite, arm by arm."),
     "report": ("harness.cli.commands.report:command", "Write an HTML report of one or more runs."),
+    "verify": ("harness.cli.commands.verify:command", "Check that a run is still what it was; run parts of it again."),
+    "results": ("harness.cli.commands.results:command", "List, export, clean up and remove runs."),
     "power": ("harness.cli.commands.power:command", "Say how many blocks a wished effect needs, from a recorded run."),
     "export": ("harness.cli.commands.export:command", "Write runs in the formats of other tools: asv."),
     "bench": ("harness.cli.commands.bench:command", "Measure Diptych itself: statistics, store, report."),

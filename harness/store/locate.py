@@ -28,12 +28,30 @@ def results_root(option: str | Path | None = None, environment: Mapping[str, str
 
 
 def list_runs(root: Path) -> list[Path]:
-    """Return the folders of all runs under ``root``, ``root/baselines`` and ``./results/baselines``, by run id."""
-    found: dict[Path, Path] = {}
+    """Return the folders of all runs under ``root``, ``root/baselines`` and ``./results/baselines``, by run id.
+
+    Folders whose name begins with a dot are no runs: what is being removed is renamed so.
+    """
+    found: dict[str, Path] = {}
     for place in (root, root / "baselines", Path("results") / "baselines"):
-        for manifest in place.glob(f"*/*/{MANIFEST}"):
-            found.setdefault(manifest.parent.resolve(), manifest.parent)
+        where = os.path.realpath(place)
+        for suite in folders(place):
+            for run in folders(suite.path):
+                if os.path.exists(os.path.join(run.path, MANIFEST)):
+                    real = os.path.join(where, suite.name, run.name)
+                    if suite.is_symlink() or run.is_symlink():
+                        real = os.path.realpath(real)
+                    found.setdefault(real, Path(run.path))
     return sorted(found.values(), key=lambda path: (path.name, str(path)))
+
+
+def folders(place: str | Path) -> list[os.DirEntry[str]]:
+    """Return the folders inside ``place`` that are not hidden; none where it is no readable folder."""
+    try:
+        with os.scandir(place) as entries:
+            return [entry for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
+    except OSError:
+        return []
 
 
 def find_run(run: str | Path, root: Path) -> Path:
@@ -48,7 +66,7 @@ def find_run(run: str | Path, root: Path) -> Path:
     """
     text = str(run)
     if not text.strip():
-        raise UsageError("a run must be named: a path or the beginning of a run id. See: ls results")
+        raise UsageError("a run must be named: a path or the beginning of a run id. See: diptych results ls")
     path = Path(text).expanduser()
     if path.name == MANIFEST and path.is_file():
         return path.parent

@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 import weakref
 from pathlib import Path
+
+ATTEMPTS, PAUSE_SECONDS = 10, 0.01  # a reader that asks who writes (:func:`writer_of`) holds the lock for microseconds
 
 
 class WriterLock:
@@ -35,14 +38,19 @@ class WriterLock:
         Raises:
             OSError: The file cannot be opened for writing.
         """
+        attempts = ATTEMPTS
         while not self.held:
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                owner = os.pread(handle, 32, 0).decode(errors="replace").strip()
+                owner = written_pid(handle)
                 os.close(handle)
-                return owner or "?"
+                attempts -= 1
+                if attempts == 0:
+                    return owner
+                time.sleep(PAUSE_SECONDS)
+                continue
             if same_file(handle, self._path):
                 os.ftruncate(handle, 0)
                 os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
@@ -58,6 +66,31 @@ class WriterLock:
                 self._path.unlink()  # before it is unlocked: afterwards it could be another writer's
             self._closer()
             self._closer = None
+
+
+def writer_of(path: Path) -> str | None:
+    """Return the process id of who holds the lock ``path`` (``"?"`` if unknown), or None if nobody does.
+
+    Works in a folder that may only be read. A file left behind by a killed process is not a lock.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return "?"
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return written_pid(handle)
+    finally:
+        os.close(handle)
+    return None
+
+
+def written_pid(handle: int) -> str:
+    """Return what the owner of an open lock file wrote into it, or ``"?"``."""
+    return os.pread(handle, 32, 0).decode(errors="replace").strip() or "?"
 
 
 def same_file(handle: int, path: Path) -> bool:

@@ -18,13 +18,13 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from harness.errors import DiptychError
 from harness.files import sync_folder, usable_folder, write_atomically
 from harness.store import video
+from harness.store.lines import parse_line, parse_manifest, sound_end, sound_length
 from harness.store.lock import WriterLock
-from harness.store.records import SCHEMA_VERSION, Manifest, TrialRecord
+from harness.store.records import Manifest, TrialRecord
 from harness.store.sessions import add_session, read_sessions, session_problems
 
 MANIFEST, TRIALS, TORN, LOCK, SUMMARY, SAMPLES = (
@@ -36,20 +36,6 @@ MANIFEST, TRIALS, TORN, LOCK, SUMMARY, SAMPLES = (
     "samples",
 )
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-
-def newer_schema(data: bytes, where: str) -> DiptychError | None:
-    """Return the refusal of ``data`` (JSON) if a newer version wrote it, else None."""
-    try:
-        version = json.loads(data).get("schema_version")
-    except (ValueError, AttributeError):
-        return None
-    if isinstance(version, int) and version > SCHEMA_VERSION:
-        return DiptychError(
-            f"{where} has schema_version {version}; this Diptych reads up to {SCHEMA_VERSION}. Install the version "
-            "that wrote it, or a newer one: pip install --upgrade diptych"
-        )
-    return None
 
 
 class RunStore:
@@ -67,6 +53,7 @@ class RunStore:
         self.manifest = manifest
         self.problems: list[str] = []
         self.session = 0
+        self._reported: set[str] = set()
         self._lock = WriterLock(path / LOCK)
         self._trials: int | None = None
         self._closers: list[weakref.finalize[Any, Any]] = []
@@ -96,7 +83,9 @@ class RunStore:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Open the run in folder ``path`` for reading; the first :meth:`append` or :meth:`lock` makes it writable.
+        """Open the run in ``path`` for reading; the first :meth:`append` or :meth:`lock` makes it writable.
+
+        Files of older versions are migrated in memory and stay as they are.
 
         Raises:
             DiptychError: No manifest, a damaged one, or one that a newer version wrote.
@@ -110,15 +99,7 @@ class RunStore:
             ) from None
         except OSError as error:
             raise DiptychError(f"{file} cannot be read: {error.strerror}.") from error
-        try:
-            manifest = Manifest.model_validate_json(data)
-        except ValidationError as error:
-            refusal = newer_schema(data, str(file))
-            raise refusal or DiptychError(f"{file} is damaged: {first_line(error)}. Restore it from a copy.") from error
-        refusal = newer_schema(data, str(file)) if manifest.schema_version > SCHEMA_VERSION else None
-        if refusal is not None:
-            raise refusal
-        return cls(path, manifest)
+        return cls(path, parse_manifest(data, str(file)))
 
     def lock(self) -> None:
         """Become the one writer, and set a torn last line aside into ``trials.torn``.
@@ -197,18 +178,18 @@ class RunStore:
 
     def _set_torn_aside(self) -> None:
         assert self._trials is not None
-        data = (self.path / TRIALS).read_bytes()
-        good = sound_length(data)
-        if good == len(data):
+        good, rest = sound_end(self._trials)
+        if not rest:
             return
         torn = self._descriptor(self.path / TORN, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.write(torn, data[good:] + (b"" if data.endswith(b"\n") else b"\n"))
+        os.write(torn, rest + (b"" if rest.endswith(b"\n") else b"\n"))
         os.fsync(torn)
         os.ftruncate(self._trials, good)
         os.fsync(self._trials)
 
     def _report(self, problem: str) -> None:
-        if problem not in self.problems:
+        if problem not in self._reported:
+            self._reported.add(problem)
             self.problems.append(problem)
 
     def records(self) -> list[TrialRecord]:
@@ -262,43 +243,3 @@ class RunStore:
         """Write ``summary.json`` atomically; it can be derived from the records at any time."""
         text = json.dumps(summary, indent=1, ensure_ascii=False)
         write_atomically(self.path / SUMMARY, (text + "\n").encode())
-
-
-def sound_length(data: bytes) -> int:
-    """Return how many bytes of ``trials.jsonl`` are left when a torn or corrupt *last* line is taken off."""
-    end = data.rfind(b"\n") + 1
-    if end < len(data):  # the last line has no newline: its write did not finish
-        return end
-    body = data.rstrip(b"\n")
-    start = body.rfind(b"\n") + 1
-    try:
-        json.loads(body[start:] or b"{}")
-    except ValueError:
-        return start
-    return end
-
-
-def parse_line(line: bytes, where: str) -> TrialRecord:
-    """Return the record of one line; ``where`` is ``file:number``.
-
-    Raises:
-        DiptychError: The line is damaged, or a newer version wrote it.
-    """
-    try:
-        record = TrialRecord.model_validate_json(line)
-    except ValidationError as error:
-        raise newer_schema(line, where) or DiptychError(
-            f"{where} is damaged: {first_line(error)}. Restore the file from a copy, or delete that line: its trial is "
-            "then run again by diptych resume."
-        ) from error
-    refusal = newer_schema(line, where) if record.schema_version > SCHEMA_VERSION else None
-    if refusal is not None:
-        raise refusal
-    return record
-
-
-def first_line(error: ValidationError) -> str:
-    """Say the first thing that is wrong, in one line."""
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    return f"{place + ': ' if place else ''}{first['msg']}"

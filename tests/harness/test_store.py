@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from hypothesis.extra import numpy as hnp
 from harness.errors import DiptychError, UsageError
 from harness.files import write_atomically
 from harness.plan import make_plan
-from harness.store import run_store, video
+from harness.store import lines, run_store, video
 from harness.store.locate import find_run, list_runs, results_root
 from harness.store.lock import WriterLock
 from harness.store.records import FeatureRows, Manifest, TrialRecord
@@ -155,6 +156,22 @@ def test_any_torn_tail_loses_one_trial_and_is_set_aside(tmp_path_factory: pytest
     assert RunStore.open(store.path).records()[2].index == 2
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    pieces=st.lists(st.sampled_from([b"{}", b'{"a":1}', b"{bad", b"\n", b"\n\n", b"x" * 40]), max_size=12),
+    tail=st.integers(1, 50),
+)
+def test_the_torn_end_is_found_from_the_tail_as_from_the_whole_file(pieces: list[bytes], tail: int) -> None:
+    data = b"".join(pieces)
+    with tempfile.TemporaryFile() as file, pytest.MonkeyPatch.context() as patch:
+        file.write(data)
+        file.flush()
+        patch.setattr(lines, "TAIL_BYTES", tail)
+        good, rest = lines.sound_end(file.fileno())
+    assert good == lines.sound_length(data)
+    assert rest == data[good:]
+
+
 def test_a_corrupt_last_line_is_set_aside(store: RunStore) -> None:
     store.append(a_record(store.manifest, 0))
     store.close()
@@ -171,9 +188,9 @@ def test_a_corrupt_middle_line_is_an_error_that_names_it(store: RunStore) -> Non
     for index in range(3):
         store.append(a_record(store.manifest, index))
     file = store.path / "trials.jsonl"
-    lines = file.read_bytes().split(b"\n")
+    good = file.read_bytes().split(b"\n")
     for bad in (b"{not json", b'{"index": 1}', b"\xff\xfe"):
-        file.write_bytes(b"\n".join([lines[0], bad, *lines[2:]]))
+        file.write_bytes(b"\n".join([good[0], bad, *good[2:]]))
         with pytest.raises(DiptychError, match=r"trials\.jsonl:2 is damaged.*diptych resume"):
             RunStore.open(store.path).records()
 

@@ -1,0 +1,126 @@
+"""Verifying a run as a verb: the registry filled, the weights of this machine looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.cli.builtin import load_builtin
+from harness.cli.listing import zoo_folder
+from harness.cli.verbs import load_metrics
+from harness.errors import DiptychError, UsageError
+from harness.files import file_sha256
+from harness.registry import Registry
+from harness.store.records import Manifest
+
+if TYPE_CHECKING:
+    from harness.run import ProgressEvent
+    from harness.verify.facts import Notes, Verification
+
+
+def verify_run(
+    run: str,
+    *,
+    rerun: int = 0,
+    across_contexts: bool = False,
+    results: str | None = None,
+    progress: Callable[[ProgressEvent], None] | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Verification:
+    """Check that a run is still what it was, and run some of its blocks again.
+
+    Args:
+        run: Path of a run's folder, or a unique prefix of its id.
+        rerun: How many whole blocks to run again, spread evenly; 0 for none.
+        across_contexts: Run again although machine, versions or weights are not those of the run.
+        results: Where runs are kept.
+        progress: Told of every trial that is run again.
+        tell: Told what is being done, one line each.
+
+    Returns:
+        What was found; ``ok`` is False if there is a problem.
+
+    Raises:
+        UsageError: No such run, or a negative number of blocks.
+    """
+    from harness.store.locate import find_run, results_root
+    from harness.verify.verify import verify
+
+    if rerun < 0:
+        raise UsageError(f"the number of blocks to run again must be at least 0, not {rerun}. Try: --rerun 2")
+    registry = load_builtin()
+    return verify(
+        find_run(run, results_root(results)),
+        load_metrics(),
+        registry,
+        lambda manifest, notes: check_weights(manifest, registry, notes),
+        blocks=rerun,
+        progress=progress,
+        across_contexts=across_contexts,
+        tell=tell,
+    )
+
+
+def check_weights(manifest: Manifest, registry: Registry, notes: Notes) -> None:
+    """Note every weight file whose recorded SHA-256 is not that of the file on this machine; torch is not needed."""
+    named = dict(recorded_files(manifest.context, registry, notes))
+    anonymous = set(recorded_hashes(manifest.context.get("extractors") or {})) - set(named.values())
+    if not named and not anonymous:
+        notes.skip("weights", "the run's context names no weight file")
+        return
+    present: dict[str, str] = {}
+    for name, recorded in sorted(named.items()):
+        path = weight_file(name)
+        if path is None:
+            notes.problem("weights", name, f"it is not on this machine; recorded is SHA-256 {recorded}")
+            continue
+        present[name] = file_sha256(path)
+        notes.count("weights")
+        if present[name] != recorded:
+            notes.problem("weights", name, f"recorded is SHA-256 {recorded}, present is {present[name]} ({path})")
+    folder = zoo_folder()
+    here = {file_sha256(path) for path in folder.glob("*.safetensors")} if anonymous and folder else set()
+    for recorded in sorted(anonymous - here):
+        notes.problem("weights", "extractor", f"no weight file of this machine has the recorded SHA-256 {recorded}")
+    notes.count("weights", len(anonymous & here))
+
+
+def recorded_files(context: Mapping[str, Any], registry: Registry, notes: Notes) -> Iterator[tuple[str, str]]:
+    """Yield file name and recorded SHA-256 of every weight file that the makers' context names.
+
+    ``tokenizers_sha256`` is by file, ``weights_sha256`` by registered model, whose card names the file.
+    """
+    for maker in (context.get("makers") or {}).values():
+        if not isinstance(maker, dict):
+            continue
+        for name, digest in (maker.get("tokenizers_sha256") or {}).items():
+            yield name, digest
+        for model, digest in (maker.get("weights_sha256") or {}).items():
+            try:
+                file = getattr(registry.get("model", model), "weights", None)
+            except (DiptychError, ImportError, AttributeError) as error:
+                notes.problem("weights", model, f"its card cannot be read: {error}")
+                continue
+            if file is None:
+                notes.skip("weights", f"{model} has random weights, which are no file; a rerun draws and hashes them")
+            else:
+                yield file, digest
+
+
+def recorded_hashes(facts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield every value of a key ``…sha256`` in nested facts."""
+    for key, value in facts.items():
+        if isinstance(value, dict):
+            yield from recorded_hashes(value)
+        elif key.endswith("sha256") and isinstance(value, str):
+            yield value
+
+
+def weight_file(name: str) -> Path | None:
+    """Return a weight file of the zoo by its name, or any path that exists, or None."""
+    folder = zoo_folder()
+    for path in (*([folder / name] if folder else []), Path(name)):
+        if path.is_file():
+            return path
+    return None
