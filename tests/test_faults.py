@@ -200,6 +200,13 @@ FAULTS = (
         "tests/harness/test_launch.py",
     ),
     Fault(
+        "a record's checksum is not looked at",
+        "harness/store/lines.py",
+        "if checksum(text) != found.group(1):",
+        "if checksum(text) == b'':",
+        "tests/faults/test_odd_data.py",
+    ),
+    Fault(
         "a throttled card is not told",
         "harness/nvml.py",
         "if before.throttles or after.throttles:",

@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.plan import make_plan
 from harness.provenance import comparability_key
+from harness.store.lines import format_line
 from harness.store.records import Manifest, PlannedTrial, Sample, TrialRecord
 from harness.store.run_store import MANIFEST, SAMPLES, TRIALS
 from harness.store.video import save_video
@@ -113,7 +114,7 @@ def write_runs(root: Path, runs: int, trials: int, seed: int) -> int:
     draw = random.Random(seed)
     manifest = a_manifest(trials)
     text = manifest.model_dump_json(indent=1)
-    lines = "".join(a_record(trial, draw).model_dump_json() + "\n" for trial in manifest.plan.trials).encode()
+    lines = b"".join(format_line(a_record(trial, draw)) for trial in manifest.plan.trials)
     for number in range(runs):
         run_id = f"20260101T000000Z-small-{number:06x}"
         folder = root / "synthetic" / run_id
@@ -137,6 +138,6 @@ def write_run_with_videos(root: Path, trials: int, videos: int, seed: int) -> tu
             frames = np.cumsum(noise.integers(0, 4, (FRAMES, 72, 72, 3), dtype=np.uint8), axis=2, dtype=np.uint8)
             sample = Sample(generated=save_video(folder / SAMPLES, frames))
             frames_bytes += frames.nbytes
-        lines.append(a_record(trial, draw, sample).model_dump_json() + "\n")
-    (folder / TRIALS).write_text("".join(lines))
+        lines.append(format_line(a_record(trial, draw, sample)))
+    (folder / TRIALS).write_bytes(b"".join(lines))
     return folder, frames_bytes

@@ -1,7 +1,11 @@
-"""From bytes to manifests and records: torn ends, damaged lines, older versions (:mod:`harness.store.migrations`)."""
+"""From bytes to manifests and records, and back: torn ends, damaged lines, older versions (:mod:`.migrations`).
+
+A record's line ends in a checksum of all before it: JSON alone would not notice a digit that the disk has changed.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -17,6 +21,35 @@ from harness.store.records import SCHEMA_VERSION, Manifest, TrialRecord
 TAIL_BYTES = 1 << 16
 MEND_LINE = "Restore the file from a copy, or delete that line: its trial is then run again by diptych resume."
 STARTS_CURRENT = re.compile(rb'\s*\{\s*"schema_version"\s*:\s*%d\s*[,}]' % SCHEMA_VERSION)
+
+
+CHECKSUM = re.compile(rb',"checksum":"([0-9a-f]{16})"\}\s*$')
+
+
+def checksum(text: bytes) -> bytes:
+    """Return the first 16 hexadecimal digits of the SHA-256 of a record's JSON without its checksum."""
+    return hashlib.sha256(text).hexdigest()[:16].encode()
+
+
+def format_line(record: TrialRecord) -> bytes:
+    """Return the line of ``trials.jsonl`` that holds ``record``, its checksum and the newline included."""
+    text = record.model_dump_json().encode()
+    return text[:-1] + b',"checksum":"%s"}\n' % checksum(text)
+
+
+def without_checksum(line: bytes, where: str) -> bytes:
+    """Return a line's JSON without its checksum, which is checked; a line that has none is returned as it is.
+
+    Raises:
+        DiptychError: The line is not what was written.
+    """
+    found = CHECKSUM.search(line)
+    if found is None:  # version 1, or written by hand
+        return line
+    text = line[: found.start()] + b"}"
+    if checksum(text) != found.group(1):
+        raise damaged_line(where, "its checksum does not fit, so something in it was changed after it was written")
+    return text
 
 
 def sound_length(data: bytes) -> int:
@@ -80,6 +113,7 @@ def parse_line(line: bytes, where: str) -> TrialRecord:
     Raises:
         DiptychError: The line is damaged, or a newer version wrote it.
     """
+    line = without_checksum(line, where)
     try:
         if STARTS_CURRENT.match(line):  # read in one go, without building dictionaries first: three times as fast
             record = TrialRecord.model_validate_json(line)

@@ -1,7 +1,8 @@
 """What a run leaves on disk: blocks, plan, manifest, trial records. Data only; this file is the format's documentation.
 
-``manifest.json`` holds one :class:`Manifest`; every line of ``trials.jsonl`` one :class:`TrialRecord`. Facts are split
-in *case* (what was asked: suite, scale, arms, plan), *context* (what can change a number) and *info* (what cannot).
+``manifest.json`` holds one :class:`Manifest`; every line of ``trials.jsonl`` one :class:`TrialRecord` and, since
+version 2, its checksum (:mod:`harness.store.lines`). Facts are split in *case* (what was asked: suite, scale, arms,
+plan), *context* (what can change a number) and *info* (what cannot).
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from harness.errors import DiptychError
 from harness.files import sync_folder, usable_folder, write_atomically
 from harness.store import video
-from harness.store.lines import parse_line, parse_manifest, sound_end, sound_length
+from harness.store.lines import format_line, parse_line, parse_manifest, sound_end, sound_length
 from harness.store.lock import WriterLock
 from harness.store.records import Manifest, TrialRecord
 from harness.store.sessions import add_session, read_sessions, session_problems
@@ -150,7 +150,7 @@ class RunStore:
         """
         self.lock()
         assert self._trials is not None
-        line = (record.model_dump_json() + "\n").encode()
+        line = format_line(record)
         before = os.fstat(self._trials).st_size
         try:
             written = os.write(self._trials, line)

@@ -12,6 +12,7 @@ from harness.cli.findings import change
 from harness.cli.main import COMMANDS
 from harness.types import Finding
 from tests.cli.plugs import distribution
+from tests.forge import read_lines, write_lines
 
 FINDING_KEYS = {"metric", "arm", "baseline", "estimate", "verdict"}
 ESTIMATE_KEYS = {"value", "low", "high", "level", "method", "n", "unit", "direction", "reason"}
@@ -213,10 +214,10 @@ def altered(run: str, folder: Path, change_record, change_manifest=lambda manife
     manifest["run_id"] = "altered"
     change_manifest(manifest)
     (copy / "manifest.json").write_text(json.dumps(manifest))
-    records = [json.loads(line) for line in (copy / "trials.jsonl").read_text().splitlines()]
+    records = read_lines(copy)
     for record in records:
         change_record(record)
-    (copy / "trials.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    write_lines(copy, records)
     return str(copy)
 
 

@@ -25,6 +25,7 @@ from harness.store.index import INDEX, indexed_runs
 from harness.store.lock import WriterLock, writer_of
 from harness.store.run_store import RunStore
 from harness.store.video import save_video
+from tests.forge import forged, read_lines, write_lines
 
 
 @pytest.fixture
@@ -232,11 +233,11 @@ def test_hidden_folders_are_no_runs(root):
 
 def test_the_scan_admits_what_the_store_admits(root):
     run = root / "tiny" / "whole"
-    lines = [json.loads(line) for line in (run / "trials.jsonl").read_text().splitlines()]
+    lines = read_lines(run)
     lines[1]["seed"] += 1  # not planned
     failed = {**lines[2], "status": "failed", "error": {"type": "E", "message": "m"}}
     quick = next(line for line in lines[4:] if line["arm"] == "quick")
-    text = "".join(json.dumps(line) + "\n" for line in [failed, *lines, {**quick, "values": {"psnr": 1.0}}])
+    text = "".join(forged(line) for line in [failed, *lines, {**quick, "values": {"psnr": 1.0}}])
     (run / "trials.jsonl").write_text(text + '{"torn')
     records = RunStore.open(run).records()
     found = scans(root)["whole"][1]
@@ -267,9 +268,9 @@ def test_a_line_without_its_newline_does_not_count(root):
 )
 def test_a_run_with_a_bad_line_is_unreadable_and_says_why(diptych, root, change, why):
     file = root / "tiny" / "whole" / "trials.jsonl"
-    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    lines = read_lines(file.parent)
     change(lines[2])
-    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    write_lines(file.parent, lines)
     run = listed(diptych)["whole"]
     assert run["state"] == "unreadable"
     assert why in run["why"]
@@ -326,13 +327,13 @@ def test_export_names_its_file_after_the_run(diptych, root, tmp_path):
 
 def test_texts_that_a_spreadsheet_would_run_are_defused(diptych, root, tmp_path):
     file = root / "tiny" / "whole" / "trials.jsonl"
-    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    lines = read_lines(file.parent)
     evil = ['=HYPERLINK("x")', "+1", "-1", "@SUM(A1)", "\tx", "\rx"]
     for line, text in zip(lines, evil, strict=False):
         line.update(status="failed", error={"type": text, "message": text, "traceback": None})
     lines[6]["values"]["psnr"] = -1.5
     lines[7]["values"]["=evil"] = 1.0
-    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    write_lines(file.parent, lines)
     assert diptych("results", "export", "whole").code == 0
     with (tmp_path / "whole.csv").open(newline="") as opened:
         rows = list(csv.DictReader(opened))
@@ -552,9 +553,9 @@ def test_gc_skips_a_run_whose_records_cannot_be_read(diptych, root):
 def test_videos_of_replaced_failures_are_kept(diptych, root):
     run = root / "tiny" / "whole"
     kept = save_video(run / "samples", np.ones((1, 8, 8, 3), np.uint8))
-    lines = [json.loads(line) for line in (run / "trials.jsonl").read_text().splitlines()]
+    lines = read_lines(run)
     first = {**lines[0], "status": "failed", "error": None, "sample": {"generated": kept}}
-    (run / "trials.jsonl").write_text("".join(json.dumps(line) + "\n" for line in [first, *lines]))
+    write_lines(run, [first, *lines])
     diptych("results", "gc")
     assert (run / "samples" / f"{kept}.mkv").exists()
 

@@ -15,6 +15,7 @@ from harness.files import file_sha256
 from harness.store import video
 from harness.store.run_store import RunStore
 from harness.verify.rerun import allowed_deviation, chosen_blocks
+from tests.forge import read_lines, write_lines
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "schema-1" / "20261124T231045Z-smoke-1adb5d"
@@ -33,17 +34,9 @@ def files_of(folder: Path) -> dict[str, tuple[int, str]]:
     return {str(p): (p.stat().st_mtime_ns, file_sha256(p)) for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-def lines_of(run: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (run / "trials.jsonl").read_text().splitlines()]
-
-
-def write_lines(run: Path, lines: list[dict[str, Any]]) -> None:
-    (run / "trials.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-
-
 def change_line(number: int, change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
     def tamper(run: Path) -> None:
-        lines = lines_of(run)
+        lines = read_lines(run)
         change(lines[number])
         write_lines(run, lines)
 
@@ -79,7 +72,7 @@ def swap_videos(run: Path) -> None:
 
 def false_reference(run: Path) -> None:
     """Another true continuation, sound in itself: file and name agree, and only the trial's hash does not."""
-    lines = lines_of(run)
+    lines = read_lines(run)
     old = lines[0]["sample"]["reference"]
     frames = video.load_video(run / "samples", old) ^ np.uint8(1)
     new = video.save_video(run / "samples", frames)
@@ -104,11 +97,11 @@ def append(text: str) -> Callable[[Path], None]:
 
 
 def repeat_a_line(run: Path) -> None:
-    write_lines(run, [*lines_of(run), lines_of(run)[3]])
+    write_lines(run, [*read_lines(run), read_lines(run)[3]])
 
 
 def drop_a_line(run: Path) -> None:
-    write_lines(run, lines_of(run)[:-1])
+    write_lines(run, read_lines(run)[:-1])
 
 
 def spoil_line_5(run: Path) -> None:
@@ -282,7 +275,7 @@ def test_tampering_is_found_and_named(diptych, run, name):
 
 
 def test_a_retry_that_replaced_a_failure_is_no_problem(diptych, run):
-    lines = lines_of(run)
+    lines = read_lines(run)
     failed = {**lines[23], "status": "failed", "error": {"type": "E", "message": "m", "traceback": None}, "values": {}}
     write_lines(run, [*lines[:23], failed, lines[23]])
     assert diptych("verify", str(run), "--json").document["problems"] == []
@@ -344,7 +337,7 @@ def test_blocks_run_again_give_the_same_bits(diptych, run):
     ],
 )
 def test_what_a_record_claims_and_a_rerun_denies_is_a_problem(diptych, run, change, what, why):
-    lines = lines_of(run)
+    lines = read_lines(run)
     place = next(n for n, line in enumerate(lines) if line["block"]["case"] == "tiny/004" and line["arm"] == "quick")
     change(lines[place])
     write_lines(run, lines)
@@ -358,7 +351,7 @@ def test_what_a_record_claims_and_a_rerun_denies_is_a_problem(diptych, run, chan
 def test_a_speed_up_that_has_moved_is_a_problem_unless_only_the_rerun_was_disturbed(diptych, run, monkeypatch, busy):
     if busy != "never":
         monkeypatch.setattr("harness.trial.foreign_cores", lambda *_: 1.0)
-    lines = lines_of(run)
+    lines = read_lines(run)
     for line in lines:
         line["flags"] = ["load"] if busy == "then and now" else []
         if line["arm"] == "quick":  # true to itself: durations and rate agree
@@ -406,7 +399,7 @@ def test_weights_that_cannot_be_loaded_are_a_problem_and_no_traceback(diptych, r
 
 
 def test_a_recorded_failure_that_succeeds_is_a_problem(diptych, run):
-    lines = lines_of(run)
+    lines = read_lines(run)
     place = next(n for n, line in enumerate(lines) if line["block"]["case"] == "tiny/004" and line["arm"] == "sloppy")
     lines[place].update(status="failed", error={"type": "OutOfMemory", "message": "m", "traceback": None})
     write_lines(run, lines)

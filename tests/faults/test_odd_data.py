@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from harness.analyse import analyse
 from harness.cli.main import run as diptych
+from harness.errors import DiptychError
 from harness.run import resume_run, run_suite
 from harness.store.run_store import RunStore
 from harness.types import Case
@@ -67,6 +69,27 @@ def test_a_value_that_is_no_number_is_said_and_never_averaged(
     assert found["fast"].estimate.value is None
     assert "not finite" in str(found["fast"].estimate.reason)
     assert found["faster"].estimate.value is not None, "other arms are judged as before"
+
+
+def test_no_flipped_bit_of_a_record_goes_unnoticed(tmp_path: Path) -> None:
+    common: dict[str, Any] = {"registry": filled(), "analyse": fake_analyse}
+    path = run_suite(a_suite(2), results=tmp_path, threads=1, keep_samples=0, **common).path
+    file = path / "trials.jsonl"
+    sound = file.read_bytes()
+    written = RunStore.open(path).records()
+    chance = random.Random(0)
+    for _ in range(400):
+        place, bit = chance.randrange(len(sound)), 1 << chance.randrange(8)
+        file.write_bytes(sound[:place] + bytes([sound[place] ^ bit]) + sound[place + 1 :])
+        store = RunStore.open(path)
+        found, refusal = [], ""
+        try:
+            found = store.records()
+        except DiptychError as error:
+            refusal = str(error)
+        told = ("trials.jsonl:" in refusal and "is damaged" in refusal) or (not refusal and bool(store.problems))
+        assert told, f"byte {place}, bit {bit} of trials.jsonl was flipped and nobody noticed: {refusal}"
+        assert all(record in written for record in found), "what is left is what was written"
 
 
 def test_prompts_of_ten_kilobytes_in_every_script_go_through_run_show_and_report(
