@@ -10,9 +10,8 @@ kills it, or hangs, is recorded as failed, and the rest goes on in another one.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,47 +28,14 @@ from harness.plan import chosen_scale, make_plan
 from harness.progress import Progress, ProgressEvent
 from harness.provenance import comparability_key, differences, info_facts, now
 from harness.registry import REGISTRY, Registry
+from harness.result import Analyse, RunResult, analysed, counted, summary_facts
 from harness.samples import DEFAULT_KEPT_BLOCKS
 from harness.store.locate import results_root
-from harness.store.records import BlockKey, Manifest, TrialRecord
+from harness.store.records import Manifest
 from harness.store.run_store import RunStore
 from harness.types import Metric, Suite
 
 __all__ = ["Progress", "ProgressEvent", "RunResult", "resume_run", "run_suite"]
-
-Analyse = Callable[[Suite, Sequence[TrialRecord], Mapping[str, Metric]], Any]
-
-
-@dataclass
-class RunResult:
-    """What a run left.
-
-    Attributes:
-        path: Its folder.
-        run_id: Its name.
-        finished: Trials with a result.
-        failed: Trials that failed.
-        unpaired: Finished trials whose partner in the block is missing: kept, and left out of comparisons.
-        pairs: Complete pairs (an arm and the baseline in one block); with 0 there is nothing to conclude, and the
-            command line exits with 1.
-        missing: Trials without a record (after an interruption).
-        interrupted: True if the user stopped it.
-        message: How to go on, where there is something to say.
-        problems: What was amiss in the files.
-        analysis: What :func:`harness.analyse.analyse` found, or None if interrupted.
-    """
-
-    path: Path
-    run_id: str
-    finished: int
-    failed: int
-    unpaired: int
-    pairs: int
-    missing: int
-    interrupted: bool = False
-    message: str = ""
-    problems: list[str] = field(default_factory=list)
-    analysis: Any = None
 
 
 def run_suite(
@@ -248,41 +214,12 @@ def new_run_id(scale: str) -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{scale}-{secrets.token_hex(3)}"
 
 
-def counted(store: RunStore, records: Sequence[TrialRecord]) -> RunResult:
-    """Count finished, failed, unpaired and missing trials."""
-    plan, baseline = store.manifest.plan, store.manifest.suite.baseline
-    finished = [r for r in records if r.status == "finished"]
-    arms: dict[BlockKey, set[str]] = {}
-    for record in finished:
-        arms.setdefault(record.block, set()).add(record.arm)
-    pairs = sum(len(names) - 1 for names in arms.values() if baseline in names)
-    unpaired = sum(len(names) for names in arms.values() if baseline not in names or len(names) == 1)
-    return RunResult(
-        path=store.path,
-        run_id=store.manifest.run_id,
-        finished=len(finished),
-        failed=len(records) - len(finished),
-        unpaired=unpaired,
-        pairs=pairs,
-        missing=len(plan.trials) - len(records),
-        problems=list(store.problems),
-    )
-
-
 def finish(store: RunStore, metrics: Mapping[str, Metric], analyse: Analyse | None) -> RunResult:
     """Analyse the records and write ``summary.json``; the records are read back from disk, as any reader would."""
-    records = store.records()
-    result = counted(store, records)
-    if analyse is None:
-        from harness.analyse import analyse as default
-
-        analyse = default
-    result.analysis = analyse(store.manifest.suite, records, metrics)
-    found = result.analysis.model_dump(mode="json")
-    trials = {"finished": result.finished, "failed": result.failed, "unpaired": result.unpaired}
-    store.write_summary({"run_id": result.run_id, **found, "trials": trials, "problems": result.problems})
+    result = analysed(store, metrics, analyse)
+    store.write_summary(summary_facts(result))
     if result.pairs == 0:
-        first = next((r.error for r in records if r.error is not None), None)
+        first = next((r.error for r in store.records() if r.error is not None), None)
         why = "" if first is None else f" The first failure: {first.type}: {first.message}."
         result.message = f"no pair is complete: there is nothing to compare.{why} See: diptych show {store.path}"
     return result

@@ -196,9 +196,9 @@ def rebuild_summaries(runs: Sequence[str], results: str | None = None) -> Change
         UsageError: No such run.
         DiptychError: A run is being written, or cannot be read or analysed.
     """
+    from harness.result import analysed, summary_facts
     from harness.store.locate import find_run, results_root
     from harness.store.run_store import SUMMARY, RunStore
-    from harness.summary import summary_facts
 
     metrics, root = load_metrics(), results_root(results)
     items = []
@@ -207,7 +207,7 @@ def rebuild_summaries(runs: Sequence[str], results: str | None = None) -> Change
         with RunStore.open(folder) as store:
             store.lock()
             before = file.read_bytes() if file.exists() else None
-            store.write_summary(summary_facts(store, store.records(), metrics))
+            store.write_summary(summary_facts(analysed(store, metrics)))
         after = file.read_bytes()
         why = "unchanged" if after == before else ("written anew" if before is not None else "written")
         items.append(Item(path=str(file), bytes=len(after), why=why))

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from harness.errors import DiptychError
 from harness.plan import make_plan
 from harness.provenance import code_facts, comparability_key, installed_packages
+from harness.result import analysed, summary_facts
 from harness.store.cleaning import is_baseline
 from harness.store.records import Manifest, TrialRecord
 from harness.store.run_store import RunStore
 from harness.store.video import load_video
-from harness.summary import summary_facts
 from harness.trial import trial_hashes
 from harness.types import Made, Metric
 from harness.verify.facts import Notes
@@ -147,7 +147,7 @@ def check_summary(
         return
     notes.count("summaries")
     try:
-        again = json.loads(json.dumps(summary_facts(store, store.records(), metrics)))
+        again = json.loads(json.dumps(summary_facts(analysed(store, metrics))))
     except DiptychError as error:
         notes.skip("summary", f"the records cannot be analysed: {error}")
         return
