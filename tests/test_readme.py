@@ -7,7 +7,8 @@ import math
 import re
 from pathlib import Path
 
-from harness import show_run
+from harness import plan_suite, show_run
+from harness.cli.main import COMMANDS
 from harness.store.run_store import RunStore
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,3 +55,18 @@ def test_the_cost_of_stale_stand_ins_is_the_committed_one() -> None:
     facts = show_run(str(only_run("decoding-placeholders", "small")))
     costs = [-f.estimate.value for f in facts.findings if f.metric == "ssim" and f.arm.endswith("-stale")]
     assert f"costs {min(costs):.3f} to {max(costs):.3f} of SSIM" in README
+
+
+def test_its_suite_file_can_be_planned(tmp_path: Path) -> None:
+    (text,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    file = tmp_path / "mine.toml"
+    file.write_text(text.replace('schedule = "row-at-once"', 'schedule = "diagonal"'))  # the order is the reader's own
+    planned = plan_suite(file)
+    assert planned.suite == "whole-rows"
+    assert planned.arms == ("sequential", "row-at-once", "frame-at-once")
+
+
+def test_every_command_that_it_shows_is_there_and_every_command_is_shown() -> None:
+    shown = set(re.findall(r"^diptych ([a-z]+)", README, re.MULTILINE))
+    assert shown <= COMMANDS.keys()
+    assert COMMANDS.keys() - shown <= {"schema"}, "named in the text"
