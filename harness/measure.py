@@ -1,6 +1,6 @@
 """One measured call: its durations, its peak memory, the energy it took, and what was amiss meanwhile.
 
-Makers time with :func:`measure` and nothing else, so that every arm is measured in the same way.
+Makers time with :func:`measure` (and :func:`time_once`) and nothing else, so that all arms are measured in one way.
 """
 
 from __future__ import annotations
@@ -75,6 +75,12 @@ def measure(call: Callable[[], T], device: str = "cpu", repeats: Repeats | None 
     elif device.startswith("cuda"):
         info["gpu"] = {"absent": card}
     return Measured(result, seconds, peak.bytes, energy, flags, info)
+
+
+def time_once(call: Callable[[], object], device: str = "cpu") -> float:
+    """Return the seconds of one call that is no sample of its own: the first one, a prefill."""
+    _, seconds = Stopwatch(device).measure(call, 1)
+    return seconds[0]
 
 
 def unsteady(seconds: Sequence[float]) -> bool:

@@ -60,6 +60,8 @@ class PeakMemory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.device.startswith("cuda"):
+            if error is not None:  # the card may be unusable: a second error would hide the first
+                return
             import torch
 
             torch.cuda.synchronize(self.device)

@@ -72,11 +72,13 @@ class Card:
     def context(self) -> dict[str, Any]:
         """Driver, power limit and highest clocks: what does not change from trial to trial."""
         nvml = self._nvml
+        card = self._handle
+        power = self._tell(lambda: nvml.nvmlDeviceGetEnforcedPowerLimit(card))
         return {
-            "driver": str(nvml.nvmlSystemGetDriverVersion()),
-            "power_limit_watts": nvml.nvmlDeviceGetEnforcedPowerLimit(self._handle) / 1000,
-            "max_sm_clock_megahertz": nvml.nvmlDeviceGetMaxClockInfo(self._handle, nvml.NVML_CLOCK_SM),
-            "max_memory_clock_megahertz": nvml.nvmlDeviceGetMaxClockInfo(self._handle, nvml.NVML_CLOCK_MEM),
+            "driver": self._tell(lambda: str(nvml.nvmlSystemGetDriverVersion())),
+            "power_limit_watts": None if power is None else power / 1000,
+            "max_sm_clock_megahertz": self._tell(lambda: nvml.nvmlDeviceGetMaxClockInfo(card, nvml.NVML_CLOCK_SM)),
+            "max_memory_clock_megahertz": self._tell(lambda: nvml.nvmlDeviceGetMaxClockInfo(card, nvml.NVML_CLOCK_MEM)),
         }
 
     def read(self) -> GpuReading:

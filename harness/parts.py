@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +67,7 @@ class Parts:
         judged = [] if all(case.speed_only for case in cases) else list(metrics.values())
         spaces = dict.fromkeys(metric.feature_space for metric in judged if metric.feature_space is not None)
         extractors: dict[str, Extractor] = {s: registry.get("extractor", s)(str(device)) for s in spaces}
-        return cls(makers, metrics, extractors, plugins_of(suite, arms, cases, registry))
+        return cls(makers, metrics, extractors, plugins_of(arms, cases, metrics, registry))
 
     def context(self, device: Device, threads: int) -> dict[str, Any]:
         """Collect what can change a number; call it inside :func:`harness.device.reproducible`.
@@ -83,10 +83,17 @@ class Parts:
         return context_facts(device, threads, makers, extractors, packages, self.plugins)
 
 
-def plugins_of(suite: Suite, arms: Sequence[Arm], cases: Sequence[Case], registry: Registry) -> tuple[str, ...]:
-    """Distributions whose makers, metrics, models, schedules and so on a suite names, by name."""
+def plugins_of(
+    arms: Sequence[Arm], cases: Sequence[Case], metrics: Mapping[str, Metric], registry: Registry
+) -> tuple[str, ...]:
+    """Distributions whose makers, metrics, extractors, models, worlds, schedules and so on take part, by name."""
+    entries = registry.entries
     named = {("maker", arm.maker) for arm in arms} | {("model", case.model) for case in cases}
-    named |= {("metric", name) for name in judged_metrics(suite)}
-    named |= {(kind, value) for arm in arms for kind, value in arm.params.items() if isinstance(value, str)}
+    named |= {("metric", name) for name in metrics}
+    named |= {("extractor", metric.feature_space) for metric in metrics.values() if metric.feature_space is not None}
+    params = [arm.params for arm in arms] + [case.params for case in cases]
+    named |= {(kind, value) for given in params for kind, value in given.items() if isinstance(value, str)}
+    worlds = [getattr(entry.load(), "world", None) for key in named if key[0] == "model" if (entry := entries.get(key))]
+    named |= {("world", world) for world in worlds if isinstance(world, str)}
     found = {registry.entries[key].distribution for key in named if key in registry.entries}
     return tuple(sorted(found - {""}))

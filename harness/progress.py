@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -50,7 +51,8 @@ class Teller:
         """Prepare for ``todo`` out of ``total`` trials; ``clock`` gives seconds."""
         self._progress, self._total, self._clock = progress, total, clock
         self._left = {trial.index: trial.arm for trial in todo}
-        self._spent: dict[str, list[float]] = {}
+        self._arms = Counter(self._left.values())
+        self._spent: dict[str, tuple[int, float]] = {}  # trials of an arm so far, and their seconds
         self._began = clock()
 
     def __call__(self, phase: Phase, trial: PlannedTrial, record: TrialRecord | None = None) -> None:
@@ -58,8 +60,10 @@ class Teller:
         if phase == "trial":
             self._began = self._clock()
         elif phase == "record":
-            self._spent.setdefault(trial.arm, []).append(self._clock() - self._began)
-            self._left.pop(trial.index, None)
+            trials, seconds = self._spent.get(trial.arm, (0, 0.0))
+            self._spent[trial.arm] = (trials + 1, seconds + self._clock() - self._began)
+            if self._left.pop(trial.index, None) is not None:
+                self._arms[trial.arm] -= 1
         if self._progress is not None:
             done = self._total - len(self._left)
             self._progress(ProgressEvent(done, self._total, trial, record, self.eta_seconds(), phase))
@@ -68,6 +72,6 @@ class Teller:
         """Return the expected time for the trials that are left: the mean of each arm, of all for an unseen arm."""
         if not self._spent:
             return None
-        means = {arm: statistics.fmean(spent) for arm, spent in self._spent.items()}
+        means = {arm: seconds / trials for arm, (trials, seconds) in self._spent.items()}
         overall = statistics.fmean(means.values())
-        return sum(means.get(arm, overall) for arm in self._left.values())
+        return sum(count * means.get(arm, overall) for arm, count in self._arms.items())

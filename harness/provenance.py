@@ -6,6 +6,7 @@ information: two commits are compared on purpose.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib.metadata
@@ -50,14 +51,26 @@ def sha256_json(value: Any) -> str:
 
 
 def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """Return the processor's name, or the architecture where the system does not tell."""
-    try:
+    """Return the processor's name, or what else the system tells of it: two kinds must not have one name.
+
+    Linux on ARM servers gives numbers for implementer, part and variant instead of a name; macOS answers ``sysctl``.
+    """
+    facts: dict[str, str] = {}
+    with contextlib.suppress(OSError):
         for line in cpuinfo.read_text(errors="replace").splitlines():
             name, _, value = line.partition(":")
-            if name.strip() in ("model name", "Model"):
-                return value.strip()
-    except OSError:
-        pass
+            facts.setdefault(name.strip(), value.strip())
+    for name in ("model name", "Model"):
+        if facts.get(name):
+            return facts[name]
+    numbers = [facts[name] for name in ("CPU implementer", "CPU part", "CPU variant") if name in facts]
+    if numbers:
+        return f"{platform.machine()} {' '.join(numbers)}"
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        said = subprocess.run(
+            ["sysctl", "-n", "machdep.cpu.brand_string"], check=True, capture_output=True, text=True, timeout=10
+        )
+        return said.stdout.strip()
     return platform.processor() or platform.machine()
 
 

@@ -40,6 +40,7 @@ class Bench:
         repeats: When a trial stops repeating its timed call.
         kept: Blocks whose videos are saved.
         folder: The run's folder, where they go; None saves none.
+        spent: True once an error has left the device unusable for this process: whatever follows would fail too.
         load: Reads the machine's load; tests inject one.
     """
 
@@ -51,6 +52,7 @@ class Bench:
     repeats: Repeats
     kept: frozenset[Any] = frozenset()
     folder: Path | None = None
+    spent: bool = False
     load: Callable[[], LoadReading] = read_load
 
 
@@ -105,11 +107,13 @@ def run_trial(bench: Bench, trial: PlannedTrial, session: int, halves: Iterable[
             flags=flags,
             info={**info, **made.info},
         )
+        check_json(record)
         if bench.folder is None or trial.block not in bench.kept:
             return record
         return with_sample(bench.folder, record, made)
     except Exception as error:  # noqa: BLE001 - whatever an arm does wrong is this trial's failure, not the run's
         record = TrialRecord(**common, status="failed", error=describe_error(error), flags=flags, info=info)
+        bench.spent = bench.spent or is_device_broken(error)
         out_of_memory = is_out_of_memory(error)
     if out_of_memory:  # outside the handler: the exception's frames hold what is to be released
         release_memory()
@@ -120,7 +124,7 @@ def with_sample(folder: Path, record: TrialRecord, made: Made) -> TrialRecord:
     """Keep the videos of a finished trial; where they cannot be written the trial stays good, and is flagged."""
     try:
         return record.model_copy(update={"sample": save_sample(folder, made)})
-    except (OSError, DiptychError) as error:
+    except Exception as error:  # noqa: BLE001 - a codec that is missing or fails is no fault of the trial
         info = {**record.info, "sample_error": str(error)}
         return record.model_copy(update={"flags": [*record.flags, "sample-not-kept"], "info": info})
 
@@ -209,6 +213,19 @@ def check_hashes(
                 )
 
 
+def check_json(record: TrialRecord) -> None:
+    """Refuse what cannot be written down: a NumPy number or a tensor among what the maker tells.
+
+    Raises:
+        RejectedError: It is no JSON.
+    """
+    try:
+        record.model_dump_json()
+    except Exception as error:
+        why = str(error).strip().split("\n")[0]
+        raise RejectedError("NotJson", f"what the maker tells of the trial is no JSON: {why}") from error
+
+
 def metric_values(made: Made, case: Case, metrics: Mapping[str, Metric]) -> dict[str, float | None]:
     """Compute every metric of a trial; quality is None for random weights, set metrics for single clips.
 
@@ -243,11 +260,23 @@ def feature_rows(made: Made, extractors: Mapping[str, Extractor]) -> dict[str, F
 def describe_error(error: Exception) -> TrialError:
     """Turn an exception into text, so that it holds on to no tensor."""
     if isinstance(error, RejectedError):
-        return TrialError(type=error.type, message=str(error))
+        return TrialError(type=error.type, message=writable(str(error)))
     kind = "OutOfMemory" if is_out_of_memory(error) else type(error).__name__
     message = str(error).strip().split("\n")[0] or type(error).__name__
     text = None if isinstance(error, DiptychError) else "".join(traceback.format_exception(error))
-    return TrialError(type=kind, message=message, traceback=text)
+    return TrialError(type=kind, message=writable(message), traceback=None if text is None else writable(text))
+
+
+def writable(text: str) -> str:
+    """Return ``text`` as UTF-8 can hold it: file names may bring lone surrogates."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def is_device_broken(error: BaseException) -> bool:
+    """Tell whether a card will refuse this process from now on: any CUDA error but a lack of memory is sticky."""
+    text = str(error)
+    told = type(error).__name__ == "AcceleratorError" or "CUDA error" in text or "CUDNN_STATUS" in text
+    return told and not is_out_of_memory(error)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -284,6 +313,7 @@ def warm_up(bench: Bench, trial: PlannedTrial) -> list[float] | None:
     try:
         return [float(seconds) for seconds in bench.makers[arm.maker].make(arm, case, trial.seed, Repeats()).seconds]
     except Exception as error:  # noqa: BLE001 - the trial meets the same error and records it
+        bench.spent = bench.spent or is_device_broken(error)
         out_of_memory = is_out_of_memory(error)
     if out_of_memory:  # outside the handler: the exception's frames hold what is to be released
         release_memory()

@@ -9,7 +9,7 @@ from statistics import median
 from harness.launch.executor import Executor
 from harness.progress import Progress, Teller
 from harness.store.in_flight import InFlight
-from harness.store.records import Plan, PlannedTrial, TrialRecord
+from harness.store.records import BlockKey, Plan, PlannedTrial, TrialRecord
 from harness.store.run_store import RunStore
 from harness.trial import failed, shape_key
 from harness.types import Case, Scale
@@ -20,7 +20,7 @@ MOST_WARMUPS = 5
 WARMUP_LIMIT_SECONDS = 60.0
 """… for at most so many calls, none of which begins after so much time spent on them."""
 MOST_LOSSES = 3
-"""An arm that has cost so many worker processes on one shape is not tried further: each new one takes its time."""
+"""An arm that has cost so many worker processes in a row, on one shape, is not tried further: each takes its time."""
 
 Key = tuple[str, str]
 """An arm, and a shape (:func:`harness.trial.shape_key`)."""
@@ -83,11 +83,14 @@ class Drive:
         self._progress = progress
         self._cases: dict[str, Case] = {case.name: case for case in scale.cases}
         self._records = {record.index: record for record in store.records()}
+        self._blocks: dict[BlockKey, dict[int, TrialRecord]] = {}
+        for record in self._records.values():
+            self._blocks.setdefault(record.block, {})[record.index] = record
         self._flight = InFlight(store.path)
         self._process = executor.process
         self._warm: dict[Key, int] = {}  # the process in which it is warm
         self._warmed: dict[Key, tuple[list[float], bool]] = {}  # what its next record has to tell of it
-        self._lost: Counter[Key] = Counter()  # processes that its trials have cost
+        self._lost: Counter[Key] = Counter()  # processes that it has cost since its last finished trial
 
     def run(self, retry_failed: bool) -> None:
         """Run what is missing, one record after the other; KeyboardInterrupt and errors of the store pass through.
@@ -102,38 +105,44 @@ class Drive:
         self._flight.forget(self._records.keys() - {trial.index for trial in todo})
         self._executor.begin(self._store.path)
         try:
-            for trial in [t for t in todo if self._flight.deadly(t.index)]:
-                todo.remove(trial)
+            deadly = [trial for trial in todo if self._flight.deadly(trial.index)]
+            for trial in deadly:
                 self._keep(trial, self._died(trial))
-            for trial in todo:
-                self._one(trial, [t for t in todo if t.block == trial.block])
+            left = [trial for trial in todo if trial not in deadly] if deadly else todo
+            blocks: dict[BlockKey, list[PlannedTrial]] = {}
+            for trial in left:
+                blocks.setdefault(trial.block, []).append(trial)
+            for trial in left:
+                self._one(trial, blocks[trial.block])
         except BaseException:
             self._flight.end()  # whatever stops the run here left an exception, and so was no death of the process
             raise
 
     def _one(self, trial: PlannedTrial, block: Sequence[PlannedTrial]) -> None:
         key = self._key(trial)
+        while self._lost[key] < MOST_LOSSES and (cold := next((t for t in block if self._is_cold(t)), None)):
+            self._warm_up(cold)
         if self._lost[key] >= MOST_LOSSES:
             self._keep(trial, self._hopeless(trial))
             return
-        while cold := next((t for t in block if self._is_cold(t)), None):
-            self._warm_up(cold)
         self._flight.begin(trial.index)
         self._tell("trial", trial)
-        halves = [r for r in self._records.values() if r.block == trial.block and r.index != trial.index]
-        record = self._executor.run(trial, self._store.session, [r for r in halves if r.status == "finished"])
+        others = [record for index, record in self._blocks.get(trial.block, {}).items() if index != trial.index]
+        halves = [record for record in others if record.status == "finished"]
+        record = self._executor.run(trial, self._store.session, halves)
         seconds, steady = self._warmed.pop(key, ([], True))
         flags = record.flags if steady else [*record.flags, "not-steady"]
         self._keep(trial, record.model_copy(update={"warmup_seconds": seconds, "flags": flags}))
-        self._notice_loss(key)
+        if not self._notice_loss(key) and record.status == "finished":
+            self._lost[key] = 0
 
     def _key(self, trial: PlannedTrial) -> Key:
         return trial.arm, shape_key(self._cases[trial.block.case])
 
     def _is_cold(self, trial: PlannedTrial) -> bool:
-        # an arm that has lost a process is not warmed up: its next trial would be the second to be lost
         key = self._key(trial)
-        return self._scale.warmups > 0 and not self._lost[key] and self._warm.get(key) != self._executor.process
+        cold = self._warm.get(key) != self._executor.process
+        return self._scale.warmups > 0 and cold and self._lost[key] < MOST_LOSSES
 
     def _warm_up(self, trial: PlannedTrial) -> None:
         key = self._key(trial)
@@ -160,6 +169,7 @@ class Drive:
         self._store.append(record)
         self._flight.end(trial.index)
         self._records[trial.index] = record
+        self._blocks.setdefault(trial.block, {})[trial.index] = record
         self._tell("record", trial, record)
 
     def _died(self, trial: PlannedTrial) -> TrialRecord:
@@ -171,7 +181,7 @@ class Drive:
 
     def _hopeless(self, trial: PlannedTrial) -> TrialRecord:
         message = (
-            f"not tried: {self._lost[self._key(trial)]} worker processes were lost to this arm on these shapes. "
-            "To try it again: resume with --retry-failed"
+            f"not tried: {self._lost[self._key(trial)]} worker processes in a row were lost to this arm on these "
+            f"shapes (the last: {self._executor.loss}). To try it again: resume with --retry-failed"
         )
         return failed(trial, self._store.session, "NotTried", message)

@@ -33,11 +33,13 @@ class Executor(Protocol):
 
     Attributes:
         context: Facts that can change a number.
-        process: How many processes have been started; what was warm in an earlier one is cold in the next.
+        process: Number of the process that runs the next trial, from 1; what was warm in an earlier one is cold in it.
+        loss: Why the last process was lost; empty if none was.
     """
 
     context: dict[str, Any]
     process: int
+    loss: str
 
     def begin(self, folder: Path) -> None:
         """Say where kept videos go, before the first trial."""

@@ -22,6 +22,7 @@ class LocalExecutor:
     """Runs trials here, with threads pinned and torch deterministic until :meth:`close`."""
 
     process = 1
+    loss = ""
 
     def __init__(self, request: Request, registry: Registry) -> None:
         """Build everything that the trials need.
@@ -58,6 +59,11 @@ class LocalExecutor:
     def run(self, trial: PlannedTrial, session: int, halves: Sequence[TrialRecord]) -> TrialRecord:
         """See :meth:`harness.launch.executor.Executor.run`."""
         return run_trial(self._bench, trial, session, halves)
+
+    @property
+    def spent(self) -> bool:
+        """True once an error has left the device unusable for this process."""
+        return self._bench.spent
 
     def close(self) -> None:
         """See :meth:`harness.launch.executor.Executor.close`."""

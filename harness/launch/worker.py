@@ -1,4 +1,4 @@
-"""The worker process: reads one JSON command per line from stdin, answers each with one JSON line.
+"""The worker process: reads one JSON command per line from stdin, answers each with one JSON line on a pipe of its own.
 
 ``build`` → ``context``; ``begin``; ``warm_up`` → ``seconds``; ``run`` → ``record``. What its parts log as ``diptych``
 goes ahead of the answer, as lines of their own (``log``); what libraries print goes to stderr. The worker leads a
@@ -10,6 +10,7 @@ measurements.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import faulthandler
 import importlib
 import json
@@ -29,6 +30,7 @@ from harness.launch.local import LocalExecutor
 from harness.store.records import PlannedTrial, TrialRecord
 
 LOG = logging.getLogger("diptych")
+PR_SET_PDEATHSIG = 1
 
 
 def read_commands(commands: queue.SimpleQueue[str]) -> None:
@@ -82,13 +84,14 @@ class Worker:
 
     def warm_up(self, trial: Any) -> dict[str, Any]:
         """Warm up."""
-        return {"seconds": self.executor.warm_up(PlannedTrial.model_validate(trial))}
+        seconds = self.executor.warm_up(PlannedTrial.model_validate(trial))
+        return {"seconds": seconds, "spent": self.executor.spent}
 
     def run(self, trial: Any, session: int, halves: list[Any]) -> dict[str, Any]:
         """Run one trial."""
         planned = PlannedTrial.model_validate(trial)
         record = self.executor.run(planned, session, [TrialRecord.model_validate(half) for half in halves])
-        return {"record": record.model_dump(mode="json")}
+        return {"record": record.model_dump(mode="json"), "spent": self.executor.spent}
 
 
 def answer(worker: Worker, line: str) -> dict[str, Any]:
@@ -103,11 +106,25 @@ def answer(worker: Worker, line: str) -> dict[str, Any]:
         return {"error": f"{type(error).__name__}: {error}", "exit_code": 1, "traceback": traceback.format_exc()}
 
 
-def main() -> None:
-    """Answer until the parent is gone."""
+def die_with(parent: int) -> None:
+    """Let the kernel end this process with its parent, also while native code keeps the reading thread waiting."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it was gone before that took effect
+        os._exit(1)
+
+
+def main(pipe: int, parent: int) -> None:
+    """Answer until the parent is gone.
+
+    Args:
+        pipe: Descriptor that answers go to; standard output is the parent's standard error.
+        parent: The parent's process id.
+    """
+    die_with(parent)
     faulthandler.enable()
-    channel = Channel(os.fdopen(os.dup(1), "w"))
-    os.dup2(2, 1)
+    channel = Channel(os.fdopen(pipe, "w"))
     LOG.addHandler(channel)
     LOG.setLevel(logging.INFO)
     commands: queue.SimpleQueue[str] = queue.SimpleQueue()

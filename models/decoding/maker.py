@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from harness.ceilings import Ceilings, measure_ceilings
 from harness.errors import RejectedError
-from harness.measure import measure
+from harness.measure import measure, time_once
 from harness.registry import REGISTRY
 from harness.types import Arm, Case, Made, Repeats
 from models.ar.loading import load_transformer
@@ -110,8 +110,8 @@ class DecodingMaker:
         grid = tables.grid
         prompt = self.prompts.prompt(case, loaded.card, loaded.tokenizer, grid)
         if ready.first_call_seconds is None:
-            ready.first_call_seconds = measure(lambda: engine.generate(prompt.given, [seed]), self.device).seconds[0]
-        prefill = measure(lambda: engine.prefill(prompt.given), self.device)
+            ready.first_call_seconds = time_once(lambda: engine.generate(prompt.given, [seed]), self.device)
+        prefill_seconds = time_once(lambda: engine.prefill(prompt.given), self.device)
         measured = measure(lambda: engine.generate(prompt.given, [seed]), self.device, repeats)
         generation = measured.result
         if not generation.finite:
@@ -125,7 +125,7 @@ class DecodingMaker:
             prompt=frames[: grid.prompt_frames],
             seconds=measured.seconds,
             first_call_seconds=ready.first_call_seconds,
-            prefill_seconds=prefill.seconds[0],
+            prefill_seconds=prefill_seconds,
             peak_memory_bytes=measured.peak_memory_bytes,
             energy_joules=measured.energy_joules,
             flags=measured.flags,

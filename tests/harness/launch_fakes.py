@@ -29,6 +29,19 @@ def digest(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
+def note_start() -> int:
+    """Count the processes that have come here, in the file that the environment names."""
+    with Path(os.environ["STARTS"]).open("a+") as file:
+        file.write("x")
+        file.seek(0)
+        return len(file.read())
+
+
+def hold_the_interpreter(seconds: int) -> None:
+    """Sleep in native code without letting any other thread run."""
+    ctypes.PyDLL(None).sleep(seconds)
+
+
 def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -38,6 +51,8 @@ class FaultyMaker:
 
     def __init__(self, device: str, threads: int) -> None:
         self.faults: dict[str, str] = json.loads(os.environ.get(FAULTS, "{}"))
+        self.poisoned = False
+        self.made: set[str] = set()  # arms that are warm in this process
         self.warm: list[float] = [16.0, 8.0, 4.0, 2.0, 1.0]
 
     def fault(self, arm: Arm, case: Case) -> str:
@@ -49,8 +64,10 @@ class FaultyMaker:
             raise DiptychError("the grid is too small")
         if fault == "broken":
             raise ZeroDivisionError("a bug in a component")
-        if fault == "dead":
+        if fault == "dead" or (fault == "dead next time" and note_start() > 1):
             die()
+        if fault == "stuck next time" and note_start() > 1:
+            time.sleep(600)
         if fault == "noisy":
             print("a library prints to stdout")
             os.write(1, b"and so does its native code\n")
@@ -62,8 +79,17 @@ class FaultyMaker:
     def make(self, arm: Arm, case: Case, seed: int, repeats: Repeats) -> Made:
         fault, warming = self.fault(arm, case), repeats.count == 1
         time.sleep(float(os.environ.get(SLEEP, 0)))
-        if fault == "die at once" or (fault == "die" and not warming):
+        if fault == "die at once" or (fault.startswith(("die", "dead next", "stuck next")) and not warming):
             die()
+        if fault == "poison" and not warming:
+            self.poisoned = True
+        if self.poisoned:
+            raise RuntimeError("CUDA error: device-side assert triggered")
+        if fault == "hold" and not warming:
+            Path(os.environ["HANGING"]).touch()
+            hold_the_interpreter(600)
+        if fault == "surrogate" and not warming:
+            raise FileNotFoundError("no file \udcff")
         if fault == "segfault" and not warming:
             ctypes.string_at(0)
         if fault == "exit" and not warming:
@@ -77,6 +103,8 @@ class FaultyMaker:
             if os.environ.get("HANGING"):
                 Path(os.environ["HANGING"]).touch()
             time.sleep(600)
+        cold = arm.name not in self.made
+        self.made.add(arm.name)
         seconds = [self.warm.pop(0)] if fault == "never steady" and warming else [0.25] * repeats.count
         truth = np.random.default_rng(int(digest(case.name)[:8], 16)).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
         video = np.random.default_rng([seed, len(arm.name)]).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
@@ -91,6 +119,7 @@ class FaultyMaker:
             counts={"frames": 3},
             values={},
             hashes={"prompt": digest("prompt", case.name), "weights": digest("w"), "noise": digest(seed)},
+            info={"cold": np.float32(1) if fault == "numpy" else cold},
         )
 
 

@@ -106,7 +106,61 @@ def test_a_warm_up_that_kills_costs_no_other_arm_its_trial(tmp_path: Path, monke
     result = run(tmp_path, monkeypatch, {f"faster case{i}": "die at once" for i in range(3)})
     found = outcomes(result)
     assert all(word == "finished" for (arm, _), word in found.items() if arm != "faster")
-    assert [found["faster", f"case{i}"] for i in range(3)] == ["Crashed", "Crashed", "NotTried"]
+    assert [found["faster", f"case{i}"] for i in range(3)] == ["NotTried"] * 3
+    records = RunStore.open(result.path).records()
+    messages = {r.error.message for r in records if r.error is not None}
+    assert all("SIGKILL" in message for message in messages), "what it died of is told"
+
+
+@pytest.mark.full
+def test_losses_with_successes_between_are_no_reason_to_give_an_arm_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = run(tmp_path, monkeypatch, {f"fast case{i}": "die" for i in (0, 2, 4, 6)}, cases=8)
+    found = outcomes(result)
+    assert [found["fast", f"case{i}"] for i in range(8)] == ["Crashed", "finished"] * 4
+
+
+def test_an_arm_that_has_lost_a_process_is_warmed_up_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run(tmp_path, monkeypatch, {"fast case0": "die"})
+    records = [r for r in RunStore.open(result.path).records() if r.status == "finished"]
+    assert not any(r.info["cold"] for r in records), "no trial pays for a new process"
+    assert {r.session for r in records if r.arm == "fast"} == {1}
+
+
+@pytest.mark.parametrize("fault", ["dead next time", "stuck next time"])
+def test_a_worker_that_cannot_be_replaced_costs_no_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setenv("STARTS", str(tmp_path / "starts"))
+    monkeypatch.setattr("harness.launch.supervised.RESTART_SECONDS", 4.0)
+    with pytest.raises(DiptychError, match="could not be made ready"):
+        run(tmp_path / "runs", monkeypatch, {"fast case0": fault}, trial_timeout_seconds=4.0)
+    (path,) = (manifest.parent for manifest in (tmp_path / "runs").glob("*/*/manifest.json"))
+    failed = [(r.arm, r.block.case) for r in RunStore.open(path).records() if r.error is not None]
+    assert failed == [("fast", "case0")], "the trial that cost the process has its record"
+    monkeypatch.setenv(FAULTS, "{}")
+    finished = resume_run(path, registry=filled(), analyse=fake_analyse, worker=WORKER)
+    assert (finished.finished, finished.failed, finished.missing) == (8, 1, 0)
+
+
+def test_a_device_that_an_error_has_spoilt_is_given_up_with_its_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = run(tmp_path, monkeypatch, {"fast case1": "poison"})
+    assert (result.finished, result.failed) == (8, 1)
+    assert outcomes(result)["fast", "case1"] == "RuntimeError"
+    assert len(read_sessions(result.path)) == 1
+
+
+@pytest.mark.parametrize("worker", [None, WORKER])
+@pytest.mark.parametrize(("fault", "kind"), [("numpy", "NotJson"), ("surrogate", "FileNotFoundError")])
+def test_what_cannot_be_written_down_fails_its_trial_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str, kind: str, worker: str | None
+) -> None:
+    result = run(tmp_path, monkeypatch, {"fast case1": fault}, worker=worker)
+    assert (result.finished, result.failed) == (8, 1)
+    assert outcomes(result)["fast", "case1"] == kind
 
 
 @pytest.mark.full
@@ -193,6 +247,24 @@ def test_the_worker_ends_with_its_parent_and_the_run_can_be_resumed(
     monkeypatch.setenv(FAULTS, "{}")
     result = resume_run(path, registry=filled(), analyse=fake_analyse, worker=WORKER)
     assert (result.finished, result.failed, result.missing) == (9, 0, 0)
+
+
+def test_a_worker_in_native_code_ends_with_its_parent(tmp_path: Path) -> None:
+    environment = {**os.environ, FAULTS: json.dumps({"fast case1": "hold"}), "PYTHONPATH": os.pathsep.join(sys.path)}
+    parent = subprocess.Popen([sys.executable, "-m", "tests.harness.launch_fakes", str(tmp_path)], env=environment)
+    try:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.rglob("hanging")):
+            assert time.monotonic() < deadline
+            assert parent.poll() is None
+            time.sleep(0.05)
+        workers = children_of(parent.pid)
+    finally:
+        parent.kill()
+        parent.wait()
+    assert workers
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    assert not alive
 
 
 @pytest.mark.parametrize(
