@@ -67,7 +67,9 @@ def test_nonsense_repeats_are_refused() -> None:
 @pytest.mark.parametrize(
     ("seconds", "window", "flagged"),
     [
-        ([0.5, 0.4], 1.0, False),
+        ([0.5, 0.45], 1.0, False),
+        ([0.5, 0.35], 1.0, True),  # something ran beside what the events saw
+        ([0.0001, 0.0001], 0.004, False),  # launching and coming back
         ([0.5, 0.51], 1.0, False),  # within the tolerance of two clocks
         ([0.5, 0.6], 1.0, True),
         ([0.5, 0.0], 1.0, True),
@@ -108,10 +110,11 @@ class FakeEvent:
     """An event that remembers the device's time."""
 
     def record(self, stream: FakeStream) -> None:
-        self.at = stream.device_ns
+        self.stream, self.at = stream, stream.device_ns
 
     def synchronize(self) -> None:
-        """The device is done."""
+        """Wait until the device has come here."""
+        self.stream.clock.now = max(self.stream.clock.now, 10**15 + self.at)
 
     def elapsed_time(self, end: FakeEvent) -> float:
         return (end.at - self.at) / 1e6
@@ -137,6 +140,13 @@ def test_events_time_the_device_and_are_read_once_at_the_end(stream: FakeStream)
     assert seconds == pytest.approx([d / 1e9 for d in durations])
     assert stream.waits == 2, "before the first and after the last, never between"
     assert watch.flags == []
+
+
+def test_a_limit_of_time_holds_for_a_device_that_runs_behind(stream: FakeStream) -> None:
+    watch = Stopwatch("cuda:1", clock=stream.clock)
+    stream.clock.now = 10**15
+    _, seconds = watch.measure(lambda: stream.launch(10_000_000_000), 100, limit_seconds=30)
+    assert seconds == [10.0] * 3, "the host could have launched all hundred at once"
 
 
 def test_events_that_outlast_the_hosts_window_are_flagged(stream: FakeStream, monkeypatch: pytest.MonkeyPatch) -> None:

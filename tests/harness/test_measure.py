@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness import measure as module
-from harness.measure import measure, unsteady
+from harness.measure import measure, time_once, unsteady
 from harness.metrics.bound import bound_fraction
 from harness.metrics.energy import energy_joules_per_frame
 from harness.nvml import Card, GpuReading, energy_between, flags_between, open_uuid, others
@@ -83,6 +83,12 @@ def test_what_a_card_does_not_tell_is_absent_and_hides_nothing_else(monkeypatch:
     silent = {name: refusal for name in FakeNvml().answers if name.startswith("nvmlDeviceGet") and "Handle" not in name}
     assert card(monkeypatch, **silent).read() == GpuReading()
     assert card(monkeypatch, nvmlDeviceGetTotalEnergyConsumption=refusal).read().sm_clock_megahertz == 1755
+    assert card(monkeypatch, nvmlDeviceGetEnforcedPowerLimit=refusal).context() == {
+        "driver": "580.1",
+        "power_limit_watts": None,
+        "max_sm_clock_megahertz": 1980,
+        "max_memory_clock_megahertz": 1980,
+    }
     monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(nvmlInit=FakeNvml.NVMLError("no driver")))  # type: ignore[arg-type]
     assert open_uuid("GPU-1") == "no driver"
 
@@ -160,6 +166,17 @@ def test_a_card_s_state_is_kept_with_the_sample(monkeypatch: pytest.MonkeyPatch)
     assert found.info["gpu"]["throttles"] == ["power cap"]
     assert "too short" in found.info["energy_reason"]
     assert module._usual_clock == {"cpu": 1755}
+
+
+def test_what_is_no_sample_does_not_count_as_the_trial_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    clocks = iter([1980, 1980, 990, 990])
+    fake = card(monkeypatch)
+    monkeypatch.setattr(fake, "read", lambda: GpuReading(sm_clock_megahertz=next(clocks)))
+    monkeypatch.setattr(module, "open_card", lambda device: fake)
+    monkeypatch.setattr(module, "_usual_clock", {})
+    assert measure(lambda: None).flags == []
+    assert time_once(lambda: None) > 0
+    assert measure(lambda: None).flags == ["clock-changed"]
 
 
 def made(**more: Any) -> Made:

@@ -175,6 +175,16 @@ def test_the_processor_has_a_name_or_an_architecture(tmp_path: Path) -> None:
     assert cpu_model(tmp_path / "absent")
 
 
+def test_arm_servers_without_a_name_are_told_apart_by_their_numbers(tmp_path: Path) -> None:
+    file = tmp_path / "cpuinfo"
+    names = []
+    for part in ("0xd0c", "0xd40"):
+        file.write_text(f"processor\t: 0\nCPU implementer\t: 0x41\nCPU variant\t: 0x1\nCPU part\t: {part}\n")
+        names.append(cpu_model(file))
+    assert len(set(names)) == 2
+    assert all("0x41" in name for name in names)
+
+
 def test_without_nvml_there_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", None)
     assert "not installed" in nvml_context("GPU-0")["nvml"]

@@ -491,16 +491,19 @@ def test_a_suite_that_could_not_be_judged_runs_nothing(tmp_path: Path) -> None:
     assert built == []
 
 
-def test_a_video_that_cannot_be_kept_costs_no_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ImportError("no codec"), ValueError("x")])
+def test_a_video_that_cannot_be_kept_costs_no_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     def full(folder: Path, frames: object) -> str:
-        raise OSError(28, "No space left on device")
+        raise error
 
     monkeypatch.setattr("harness.samples.save_video", full)
     result, _ = run(tmp_path, keep_samples=1)
     assert result.failed == 0
     flagged = [r for r in RunStore.open(result.path).records() if "sample-not-kept" in r.flags]
     assert len(flagged) == 6
-    assert "No space left" in flagged[0].info["sample_error"]
+    assert str(error) in flagged[0].info["sample_error"]
 
 
 def test_a_full_disk_is_no_death_of_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
