@@ -251,6 +251,6 @@ class RunStore:
 
 
 def _in_context(record: TrialRecord, known: Mapping[int, tuple[str, ...]]) -> TrialRecord:
-    """Say of a record what its session's context differs in; a session that nobody tells of is in none that is known."""
+    """Say of a record what its session's context differs in; a session that nobody tells of shares no other's."""
     facts = known.get(record.session, (f"session {record.session} is not in {SESSIONS}",))
     return record if facts == record.context_differences else record.model_copy(update={"context_differences": facts})
