@@ -93,7 +93,7 @@ class PowerFacts(Data):
 
 
 CAUTION = 0.8
-"""Confidence of the upper limit of the spread that the cautious number is planned with: in so many pilots it is enough."""
+"""Confidence of the upper limit of the spread that the cautious number is planned with: so many pilots suffice."""
 
 METHOD = (
     "noncentral t over cases; whole interval beyond the threshold; confidence of each interval as its recorded max-t "
