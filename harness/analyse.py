@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from harness.declaration import check_suite, judged_metrics
+from harness.declaration import check_cases, check_suite, judged_metrics
 from harness.stats.compare import compare_runs
 from harness.stats.expected import Expected, expected_gains
 from harness.stats.findings import GroupAnalysis
@@ -37,7 +37,8 @@ def analyse(
     """Judge every arm of a run against its baseline, group by group.
 
     Args:
-        suite: The question that was asked.
+        suite: The question that was asked, with the scale that was run
+            (:attr:`harness.store.records.Manifest.as_run`); with all of them where no case depends on it.
         records: Trial records in any order; failed ones are counted and left out, and so are finished ones whose
             partner is missing.
         metrics: All metrics by name; those that the suite names are used.
@@ -48,12 +49,14 @@ def analyse(
         Findings, conclusions and notes.
 
     Raises:
-        DiptychError: The suite cannot be judged (:func:`harness.declaration.check_suite`).
+        DiptychError: The suite cannot be judged (:func:`harness.declaration.check_suite` and ``check_cases``).
     """
     check_suite(suite, metrics)
+    check_cases(suite)
     chosen = {name: metrics[name] for name in judged_metrics(suite)}
     trials = latest(records)
-    table, notes = without_mismatches(tabulate(records), suite.baseline)
+    tried = tabulate(records)
+    table, notes = without_mismatches(tried, suite.baseline)
     paired = [record for halves in table.values() for record in halves.values()]
     present = {record.arm for record in trials}
     arms = [arm.name for arm in suite.arms if arm.name != suite.baseline and arm.name in present]
@@ -107,7 +110,7 @@ def analyse(
             if f.verdict in ("improved", "regressed")
         ]
     conclusions = [item for _, item in sorted(ranked, key=lambda pair: pair[0])]
-    unpaired = count_unpaired(table, suite.baseline)
+    unpaired = count_unpaired(tried, suite.baseline)
     complete = any(suite.baseline in halves and len(halves) > 1 for halves in table.values())
     counted = Counter(record.status for record in trials)
     return Analysis(

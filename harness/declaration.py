@@ -48,6 +48,24 @@ def check_declaration(suite: Suite, registry: Registry) -> None:
         raise ProblemsError(f"suite {suite.name!r}", problems)
 
 
+def check_cases(suite: Suite) -> None:
+    """Refuse a suite whose records could not be judged without knowing the scale that was run.
+
+    Where it is known, there is one: :attr:`harness.store.records.Manifest.as_run`.
+
+    Raises:
+        UsageError: Two scales put a case of one name into different groups, or one of them declares it speed only.
+    """
+    seen: dict[str, tuple[str, tuple[str, bool]]] = {}
+    for scale, declared in suite.scales.items():
+        for number, case in enumerate(declared.cases):
+            judged_by = (case.group, case.speed_only)
+            other, facts = seen.setdefault(case.name, (scale, judged_by))
+            if facts != judged_by:
+                what = f"{case.name!r} has another group or speed_only in scale {other!r}; give it another name."
+                raise ProblemsError(f"suite {suite.name!r}", [Problem(("scales", scale, "cases", number), what)])
+
+
 def judging_problems(suite: Suite, metrics: Mapping[str, Metric]) -> Iterator[Problem]:
     """What stands in the way of judging a suite's findings; see :func:`check_suite`."""
     names = judged_metrics(suite)

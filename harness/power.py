@@ -17,7 +17,7 @@ from harness.analyse import analyse
 from harness.stats.findings import threshold
 from harness.stats.paired import Pairs, Scale, cluster_means, effects, identical
 from harness.stats.pairing import pair_values, tabulate, without_mismatches
-from harness.stats.power import cases_needed, distance_needed, power_beyond
+from harness.stats.power import cases_needed, distance_needed, power_beyond, upper_sd
 from harness.stats.verdict import bound, oriented
 from harness.store.records import Manifest, TrialRecord
 from harness.types import Data, Finding, Metric, Suite
@@ -41,8 +41,10 @@ class PowerRow(Data):
         sd: Standard deviation of the recorded case effects, of logarithms for ratios; None with a reason.
         confidence: Of the recorded interval alone, as its family needed it.
         blocks_recorded: Blocks that the recorded interval rests on.
-        blocks_needed: Fewest blocks that show the effect with the wished power, repeated as recorded; None with a
-            reason.
+        blocks_needed: Fewest blocks that show the effect with the wished power if ``sd`` is the true one, repeated as
+            recorded; None with a reason.
+        blocks_needed_cautious: The same for the upper limit of ``sd`` (:data:`CAUTION`): ``sd`` is itself an estimate,
+            and with few recorded cases half of all plans made from it are too small.
         power: Probability that the recorded number of blocks shows the effect.
         detectable_effect: Smallest effect (``"comparable"``: largest loss) that the recorded number of blocks shows
             with the wished power; None with a reason.
@@ -60,6 +62,7 @@ class PowerRow(Data):
     confidence: float | None = None
     blocks_recorded: int
     blocks_needed: int | None = None
+    blocks_needed_cautious: int | None = None
     power: float | None = None
     detectable_effect: float | None = None
     reason: str | None = None
@@ -89,9 +92,12 @@ class PowerFacts(Data):
     notes: tuple[str, ...] = ()
 
 
+CAUTION = 0.8
+"""Confidence of the upper limit of the spread that the cautious number is planned with: so many pilots suffice."""
+
 METHOD = (
     "noncentral t over cases; whole interval beyond the threshold; confidence of each interval as its recorded max-t "
-    "family needed it"
+    f"family needed it; cautious: planned with the {CAUTION:.0%} one-sided upper limit of the spread (chi-square)"
 )
 
 
@@ -141,7 +147,7 @@ def power_rows(
     recorded = manifest.suite
     table, _ = without_mismatches(tabulate(records), recorded.baseline)
     rows = []
-    for finding in analyse(recorded, records, metrics).findings:
+    for finding in analyse(manifest.as_run, records, metrics).findings:
         tau = threshold(suite, finding.metric)
         if not finding.primary or tau is None or only not in (None, finding.metric):
             continue
@@ -182,17 +188,25 @@ def _row(
     distance = far - near if kind == "difference" else near - far
     repeated = finding.estimate.n / cases
     needed = cases_needed(distance, sd, confidence, power)
+    cautious = cases_needed(distance, upper_sd(sd, cases, CAUTION), confidence, power)
     away = distance_needed(sd, cases, confidence, power)
     assert away is not None  # an interval has at least 6 cases
     seen = near + away if kind == "difference" else near - away
+
+    def blocks(cases: int | None) -> int | None:
+        return None if cases is None else max(math.ceil(cases * repeated), metric.minimum_n)
+
     reasons = [] if needed is not None else [_never(kind, distance)]
+    if needed is not None and cautious is None:
+        reasons.append("cautiously, no number of blocks that could be run is enough")
     if seen < 0:
         reasons.append("too few blocks even at no loss")
     return base.model_copy(
         update={
             "sd": sd,
             "confidence": confidence,
-            "blocks_needed": None if needed is None else max(math.ceil(needed * repeated), metric.minimum_n),
+            "blocks_needed": blocks(needed),
+            "blocks_needed_cautious": blocks(cautious),
             "power": power_beyond(distance, sd, cases, confidence),
             "detectable_effect": None if seen < 0 else math.expm1(seen) if scale == "ratio" else seen,
             "reason": "; ".join(reasons) or None,

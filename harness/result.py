@@ -50,9 +50,9 @@ def counted(store: RunStore, records: Sequence[TrialRecord]) -> RunResult:
     """Count finished, failed, unpaired and missing trials."""
     plan, baseline = store.manifest.plan, store.manifest.suite.baseline
     finished = [r for r in records if r.status == "finished"]
-    arms: dict[BlockKey, set[str]] = {}
+    arms: dict[tuple[BlockKey, tuple[str, ...]], set[str]] = {}  # halves of different contexts are no pair
     for record in finished:
-        arms.setdefault(record.block, set()).add(record.arm)
+        arms.setdefault((record.block, record.context_differences), set()).add(record.arm)
     pairs = sum(len(names) - 1 for names in arms.values() if baseline in names)
     unpaired = sum(len(names) for names in arms.values() if baseline not in names or len(names) == 1)
     return RunResult(
@@ -84,7 +84,7 @@ def analysed(store: RunStore, metrics: Mapping[str, Metric], analyse: Analyse | 
         analyse = default
     records = store.records()
     result = counted(store, records)
-    result.analysis = analyse(store.manifest.suite, records, metrics)
+    result.analysis = analyse(store.manifest.as_run, records, metrics)
     return result
 
 

@@ -190,7 +190,9 @@ def run_missing(
     plan = store.manifest.plan
 
     def restarted() -> None:
-        store.begin_session(started_at=now(), code={**code, "patch": None}, reason="a worker process was lost")
+        changed = differences(store.manifest.context, executor.context)  # a resumed run may be in another context
+        why = "a worker process was lost"
+        store.begin_session(started_at=now(), code={**code, "patch": None}, reason=why, context_differences=changed)
 
     scale = chosen_scale(store.manifest.suite, plan.scale)
     drive = Drive(store, executor, scale, progress=progress, restarted=restarted)

@@ -14,6 +14,7 @@ import numpy as np
 from harness.clock import Stopwatch
 from harness.metrics.throughput import frames_per_second
 from harness.plan import make_plan
+from harness.seeds import derived_seed
 from harness.stats.noise import Noise, draw_noise
 from harness.store.records import PlannedTrial, TrialRecord
 from harness.types import Case, Made, Repeats, Scale, Suite
@@ -27,6 +28,9 @@ DIFFICULTY = 0.5, 2.0
 
 CALL_SPREAD = 0.01
 """Standard deviation of the logarithm of a call's duration, from call to call of a trial."""
+
+QUALITY, QUALITY_SHARED, QUALITY_OWN = 0.7, 0.03, 0.01
+"""Mean quality, and the standard deviations of what arms of one seed share of it and of what each arm adds to it."""
 
 REPEATS = Repeats(count=5, limit_seconds=2.5)
 """Easy cases stop at the count, hard ones at the time."""
@@ -88,8 +92,8 @@ def simulate_run(suite: Suite, machine: Machine, seed: int) -> list[TrialRecord]
         seed: Of plan and noise.
 
     Returns:
-        Records, in the order in which the trials ran. Quality follows from a trial's seed, so that equal seeds give
-        equal quality and other seeds another.
+        Records, in the order in which the trials ran. Quality follows from a trial's seed and arm; the arms of a
+        placebo suite make the same of the same seed.
     """
     generator = np.random.default_rng(seed)
     trials = machine.order(make_plan(suite, "simulated", seed).trials)
@@ -104,7 +108,7 @@ def simulate_run(suite: Suite, machine: Machine, seed: int) -> list[TrialRecord]
         seconds = _timed(machine, (level * calls[number]).tolist())
         values: dict[str, float | None] = {
             suite.primary_speed: frames_per_second(_made(seconds)),
-            suite.primary_quality: 0.7 + 0.03 * random.Random(trial.seed).gauss(),
+            suite.primary_quality: _quality(trial, own=not suite.placebo),
         }
         records.append(
             TrialRecord(
@@ -120,6 +124,12 @@ def simulate_run(suite: Suite, machine: Machine, seed: int) -> list[TrialRecord]
             )
         )
     return records
+
+
+def _quality(trial: PlannedTrial, *, own: bool) -> float:
+    """Draw the quality of a trial: what its seed gives every arm, and, where arms differ, what is its ``own``."""
+    shared = QUALITY + QUALITY_SHARED * random.Random(trial.seed).gauss()
+    return shared + QUALITY_OWN * random.Random(derived_seed(trial.seed, trial.arm)).gauss() if own else shared
 
 
 def _timed(machine: Machine, nanoseconds: Sequence[float]) -> list[float]:

@@ -151,6 +151,8 @@ def _power(
         said = _counted(rate, count)
         if bound(tau, "ratio") > math.log(SLOW_DOWN) - 1e-9:
             said += "; the change does not exceed τ"
+        elif tau == shipped and rate < POWER:
+            said += f"; the family of {len(found[0])}, quality's members among them, widens every interval"
         yield row(
             f"{SLOW_DOWN - 1:.0%} slower is regressed, {suite.name}, {'shipped ' * (tau == shipped)}τ = {tau:g}",
             rate,

@@ -110,11 +110,11 @@ class ReportFacts(Data):
 
 
 def complete_pairs(records: Sequence[TrialRecord], baseline: str) -> int:
-    """Count the (block, arm) for which both the arm and the baseline finished.
+    """Count the (block, arm) for which both the arm and the baseline finished, in one context.
 
     Args:
         records: Records of one run, one per trial.
         baseline: Name of the baseline arm.
     """
-    finished = {(record.block, record.arm) for record in records if record.status == "finished"}
-    return sum(arm != baseline and (block, baseline) in finished for block, arm in finished)
+    finished = {(r.block, r.context_differences, r.arm) for r in records if r.status == "finished"}
+    return sum(arm != baseline and (block, context, baseline) in finished for block, context, arm in finished)

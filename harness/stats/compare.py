@@ -51,11 +51,10 @@ def declared_differences(
     """Return where two runs declare the same arm, or the same case, differently."""
 
     def declared(manifest: Manifest) -> dict[str, Any]:
-        scales = manifest.suite.scales.values()
-        cases = {case.name: case for scale in scales for case in scale.cases if case.name in names}
+        cases = [case for case in manifest.asked.cases if case.name in names]
         return {
             "arms": {arm: manifest.suite.arm(arm).model_dump(mode="json", exclude={"summary"}) for arm in arms},
-            "cases": {name: case.model_dump(mode="json") for name, case in cases.items()},
+            "cases": {case.name: case.model_dump(mode="json") for case in cases},
         }
 
     return context_differences(declared(old), declared(new))
@@ -63,8 +62,9 @@ def declared_differences(
 
 def _relevant(manifest: Manifest, merged: Table) -> dict[str, Any]:
     """Return the context without facts about models that no common block used: another scale may have loaded more."""
-    models = {case.name: case.model for scale in manifest.suite.scales.values() for case in scale.cases}
-    idle = set(models.values()) - {models[block[1]] for block in merged if block[1] in models}
+    common = {block[1] for block in merged}
+    declared = {case.model for scale in manifest.suite.scales.values() for case in scale.cases}
+    idle = declared - {case.model for case in manifest.asked.cases if case.name in common}
 
     def kept(facts: Mapping[str, Any]) -> dict[str, Any]:
         items = [(key, value) for key, value in facts.items() if key not in idle]
@@ -119,12 +119,12 @@ def compare_runs(
         )
     chosen = {name: metrics[name] for name in names}
     matched = {name: metric for name, metric in chosen.items() if not metric.machine}
-    cases = {case.name: case for run in (old, new) for s in run.suite.scales.values() for case in s.cases}
+    random_weights = {case.name for run in (old, new) for case in run.asked.cases if case.speed_only}
     findings: list[Finding] = []
     notes: list[str] = []
     for group in sorted({block[0] for block in merged}):
         blocks = {block: halves for block, halves in merged.items() if block[0] == group}
-        speed_only = any(cases[block[1]].speed_only for block in blocks if block[1] in cases)
+        speed_only = any(block[1] in random_weights for block in blocks)
         analysis = GroupAnalysis(
             suite,
             blocks,
@@ -159,6 +159,7 @@ def compare_runs(
     differences = [
         *declared_differences(old, new, arms, {block[1] for block in merged}),
         *context_differences(*(_relevant(run, merged) for run in (old, new))),
+        *_session_differences(merged, arms),
     ]
     return Comparison(
         reference=old.run_id,
@@ -170,6 +171,21 @@ def compare_runs(
     )
 
 
+def _session_differences(merged: Table, arms: Sequence[str]) -> list[ContextDifference]:
+    """Return where the two halves of a pair come from sessions of different contexts: what their manifests do not say.
+
+    One entry for each pair of contexts that occurs.
+    """
+    halves = [(block[arm], block[_reference_name(arm)]) for block in merged.values() for arm in arms if arm in block]
+    found = {(old.context_differences, new.context_differences) for new, old in halves}
+    return [
+        ContextDifference(key="session", reference="; ".join(old) or BEGAN, candidate="; ".join(new) or BEGAN)
+        for old, new in sorted(found)
+        if old != new
+    ]
+
+
+BEGAN = "as the run began"
 ACROSS = "across contexts"
 
 

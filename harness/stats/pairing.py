@@ -67,28 +67,46 @@ def mismatch(one: TrialRecord, other: TrialRecord) -> str | None:
 
 
 def without_mismatches(table: Table, baseline: str) -> tuple[dict[Block, dict[str, TrialRecord]], list[str]]:
-    """Leave out trials whose hashes are not their baseline's, and say which: they would be no pair.
+    """Leave out trials that would be no pair with their baseline, and say so.
 
-    The run itself refuses such halves; this finds records that were changed since.
+    Such are trials of another context, which a run that went on across contexts has; and trials whose hashes are not
+    their baseline's: the run itself refuses those, this finds records that were changed since.
     """
     kept: dict[Block, dict[str, TrialRecord]] = {}
     notes = []
+    apart: Counter[tuple[str, str]] = Counter()
     for block, halves in table.items():
         first = halves.get(baseline)
         for arm, record in halves.items():
             why = None if first is None else mismatch(first, record)
-            if why is None:
+            if first is not None and first.context_differences != record.context_differences:
+                apart[block[0], arm] += 1
+            elif why is None:
                 kept.setdefault(block, {})[arm] = record
             else:
                 notes.append(f"trial {record.index} ({block[1]}, {arm}) is left out: its {why} is not {baseline}'s")
+    notes += [
+        f"{group}: pairs of {arm} whose halves were made in different contexts: {n}; they are left out of everything"
+        for (group, arm), n in apart.items()
+    ]
     return kept, notes
 
 
 def count_unpaired(table: Table, baseline: str) -> int:
-    """Count finished trials that enter no comparison: arms without their baseline, baselines without any arm."""
-    return sum(
-        len(arms) if baseline not in arms else int(len(arms) == 1 and baseline in arms) for arms in table.values()
-    )
+    """Count finished trials that enter no comparison: arms without their baseline, baselines without any arm.
+
+    A half of another context than its baseline's has no partner.
+    """
+    unpaired = 0
+    for halves in table.values():
+        first = halves.get(baseline)
+        arms = [record for arm, record in halves.items() if arm != baseline]
+        if first is None:
+            unpaired += len(arms)
+            continue
+        here = [record for record in arms if record.context_differences == first.context_differences]
+        unpaired += len(arms) - len(here) + all(mismatch(first, record) for record in here)
+    return unpaired
 
 
 @dataclass(frozen=True)

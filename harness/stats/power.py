@@ -40,7 +40,9 @@ def power_beyond(distance: float, sd: float, cases: int, confidence: float) -> f
 
 
 def cases_needed(distance: float, sd: float, confidence: float, power: float) -> int | None:
-    """Return the fewest cases whose interval lies beyond the limit with probability ``power``, or None if none does.
+    """Return the fewest cases whose interval lies beyond the limit with probability ``power``.
+
+    None if no number up to :data:`MOST_CASES` does.
 
     Args:
         distance: See :func:`power_beyond`.
@@ -54,16 +56,28 @@ def cases_needed(distance: float, sd: float, confidence: float, power: float) ->
     def enough(cases: int) -> bool:
         return power_beyond(distance, sd, cases, confidence) >= power
 
-    high = MINIMUM_CLUSTERS
+    low, high = MINIMUM_CLUSTERS - 1, MINIMUM_CLUSTERS
     while not enough(high):
-        high *= 2
-        if high > MOST_CASES:
+        if high == MOST_CASES:
             return None
-    low = max(high // 2, MINIMUM_CLUSTERS - 1)
+        low, high = high, min(2 * high, MOST_CASES)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)
     return high
+
+
+def upper_sd(sd: float, cases: int, confidence: float) -> float:
+    """Return the one-sided upper confidence limit of a standard deviation of normal case effects (chi-square).
+
+    Args:
+        sd: The recorded one, ≥ 0.
+        cases: Cases that it was recorded on, at least 2.
+        confidence: Probability that the limit is not below the true one, such as 0.8.
+    """
+    from scipy.special import chdtri
+
+    return sd * math.sqrt((cases - 1) / float(chdtri(cases - 1, confidence)))
 
 
 def distance_needed(sd: float, cases: int, confidence: float, power: float) -> float | None:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from harness.types import Data, Suite
+from harness.types import Data, Scale, Suite
 
 SCHEMA_VERSION = 2
 Status = Literal["finished", "failed"]
@@ -159,6 +159,8 @@ class TrialRecord(Data):
         error: Why it failed; None for finished trials.
         flags: What was amiss, of :data:`FLAGS`; flagged trials are kept.
         info: Anything else worth keeping.
+        context_differences: Facts of its session's context that are not the manifest's: ``sessions.jsonl`` says them,
+            :class:`~harness.store.run_store.RunStore` fills them in, and no line holds them.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -183,6 +185,7 @@ class TrialRecord(Data):
     error: TrialError | None = None
     flags: list[str] = Field(default_factory=list)
     info: dict[str, Any] = Field(default_factory=dict)
+    context_differences: tuple[str, ...] = Field(default=(), exclude=True)
 
 
 class Manifest(Data):
@@ -213,3 +216,13 @@ class Manifest(Data):
     context: dict[str, Any] = Field(default_factory=dict)
     info: dict[str, Any] = Field(default_factory=dict)
     comparability_key: str
+
+    @property
+    def asked(self) -> Scale:
+        """The scale that was run: another one of the suite may declare a case of the same name otherwise."""
+        return self.suite.scales[self.plan.scale]
+
+    @property
+    def as_run(self) -> Suite:
+        """The declaration with no other scale than :attr:`asked`: what an analysis is given."""
+        return self.suite.model_copy(update={"scales": {self.plan.scale: self.asked}})

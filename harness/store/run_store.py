@@ -12,6 +12,7 @@ import json
 import os
 import re
 import weakref
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -25,7 +26,7 @@ from harness.store import video
 from harness.store.lines import format_line, parse_line, parse_manifest, sound_end, sound_length
 from harness.store.lock import WriterLock
 from harness.store.records import Manifest, TrialRecord
-from harness.store.sessions import add_session, read_sessions, session_problems
+from harness.store.sessions import SESSIONS, add_session, contexts, read_sessions, session_problems
 
 MANIFEST, TRIALS, TORN, LOCK, SUMMARY, SAMPLES = (
     "manifest.json",
@@ -195,6 +196,8 @@ class RunStore:
     def records(self) -> list[TrialRecord]:
         """Return one record per trial, by index; what is amiss at the edges goes to :attr:`problems`.
 
+        Each says what its session's context differs in from the manifest's, so that no reader can pair across contexts.
+
         A torn last line is left out (and moved to ``trials.torn`` when this store is the writer). Of two records of one
         trial the first counts, except that any later one replaces a failure: that trial was run again on request.
 
@@ -209,7 +212,8 @@ class RunStore:
         torn = self.path / TORN
         if torn.exists():  # also where the process that set it aside was killed before it could say so
             self._report(f"a torn last line of {TRIALS} was set aside in {TORN} ({torn.stat().st_size} bytes)")
-        for problem in session_problems(self.manifest.info.get("code") or {}, read_sessions(self.path)):
+        sessions = read_sessions(self.path)
+        for problem in session_problems(self.manifest.info.get("code") or {}, sessions):
             self._report(problem)
         if good < len(data):
             self._report(f"the last line of {TRIALS} is torn ({len(data) - good} bytes) and left out")
@@ -217,7 +221,8 @@ class RunStore:
         for number, line in enumerate(data[:good].split(b"\n"), 1):
             if line.strip():
                 self._admit(parse_line(line, f"{file}:{number}"), number, found)
-        return [found[index] for index in sorted(found)]
+        known = contexts(sessions)
+        return [_in_context(found[index], known) for index in sorted(found)]
 
     def _admit(self, record: TrialRecord, number: int, found: dict[int, TrialRecord]) -> None:
         planned = self.manifest.plan.trials
@@ -243,3 +248,9 @@ class RunStore:
         """Write ``summary.json`` atomically; it can be derived from the records at any time."""
         text = json.dumps(summary, indent=1, ensure_ascii=False)
         write_atomically(self.path / SUMMARY, (text + "\n").encode())
+
+
+def _in_context(record: TrialRecord, known: Mapping[int, tuple[str, ...]]) -> TrialRecord:
+    """Say of a record what its session's context differs in; a session that nobody tells of shares no other's."""
+    facts = known.get(record.session, (f"session {record.session} is not in {SESSIONS}",))
+    return record if facts == record.context_differences else record.model_copy(update={"context_differences": facts})

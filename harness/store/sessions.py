@@ -69,6 +69,14 @@ def add_session(folder: Path, **facts: Any) -> Session:
     return added
 
 
+def contexts(sessions: list[Session]) -> dict[int, tuple[str, ...]]:
+    """Return session → what its context differs in from the manifest's; sessions of equal facts share a context.
+
+    The process that began the run is session 0, in the manifest's context.
+    """
+    return {0: (), **{later.session: tuple(sorted(later.context_differences)) for later in sessions}}
+
+
 def session_problems(began: dict[str, Any], sessions: list[Session]) -> list[str]:
     """Say which sessions ran other code than the run began with, or in another context.
 

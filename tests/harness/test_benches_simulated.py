@@ -155,6 +155,19 @@ def test_equal_seeds_have_equal_quality_and_others_another():
     assert all(arms["sequential"] == arms["same-seed"] != arms["shifted-seed"] for arms in quality.values())
 
 
+def test_quality_of_arms_that_differ_is_shared_in_part_and_every_one_counts_in_the_family(metrics):
+    suite = trimmed(load_builtin().get("suite", "decoding"), PAIRS)
+    quality = {arm.name: [] for arm in suite.arms}
+    for record in sorted(simulate_run(suite, Machine(), 0), key=lambda record: record.block.case):
+        quality[record.arm].append(record.values["ssim"])
+    seen = np.corrcoef(list(quality.values()))[np.triu_indices(len(quality), 1)]
+    assert all(seen > 0.7)
+    assert all(seen < 0.99)
+    (found,) = simulate_experiments(suite, metrics, Machine(), 1, seed=0)
+    assert len(found) == 2 * (len(suite.arms) - 1)
+    assert all(f.estimate.low < f.estimate.high for f in found)
+
+
 def test_a_threshold_given_afterwards_judges_as_a_declared_one_does(pair, metrics):
     declared = pair.model_copy(update={"thresholds": (Threshold(metric="frames_per_second", tau=0.0),)})
     machine = Machine(slower={ARM: 1.005})

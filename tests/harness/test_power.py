@@ -153,3 +153,19 @@ def test_the_planned_power_is_how_often_the_analysis_speaks(factor):
     )
     assert 0.1 < expected < 0.9  # where a mistake would show
     assert abs(seen / runs - expected) < 3.5 * math.sqrt(expected * (1 - expected) / runs)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("cases", [8, 16])
+def test_the_cautious_number_reaches_the_wished_power_in_four_of_five_pilots(cases):
+    """Pilots of few cases, each planned from; the true power of each plan is known, because the noise is."""
+    suite, pilots, noise = make_suite(cases=cases), 400, 0.06
+    true_sd, distance = noise * math.sqrt(2), math.log(1.1 / 1.05)
+    enough = {"blocks_needed": 0, "blocks_needed_cautious": 0}
+    for seed in range(pilots):
+        records = make_records(suite, {BASE: (1.0, 0.0), FAST: (1.0, 0.0)}, noise=noise, seed=seed)
+        row = one(planned(suite, records, power=0.8), "fps")
+        for name in enough:
+            enough[name] += power_beyond(distance, true_sd, getattr(row, name), row.confidence) >= 0.8
+    assert enough["blocks_needed_cautious"] >= stats.binom.ppf(0.001, pilots, 0.8)
+    assert enough["blocks_needed"] < 0.7 * pilots  # what the recorded spread alone plans is too small too often

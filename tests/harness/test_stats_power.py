@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from harness.stats.power import cases_needed, distance_needed, power_beyond
+from harness.stats.power import MOST_CASES, cases_needed, distance_needed, power_beyond, upper_sd
 
 SIMULATED = 20_000
 
@@ -76,3 +76,20 @@ def test_without_spread_the_smallest_run_with_an_interval_is_enough():
     assert cases_needed(1e-9, 0.0, 0.95, 0.9) == 6
     assert (power_beyond(1e-9, 0.0, 6, 0.95), power_beyond(0.0, 0.0, 6, 0.95)) == (1.0, 0.0)
     assert distance_needed(0.0, 6, 0.95, 0.9) == 0.0
+
+
+def test_every_number_up_to_the_bound_is_found_and_none_beyond():
+    """Large numbers have a normal law: the cases follow from quantiles."""
+    quantiles = stats.norm.ppf(0.975) + stats.norm.ppf(0.9)
+    for cases in (3_200_000, 6_400_000, 9_000_000, 9_990_000):
+        needed = cases_needed(quantiles / math.sqrt(cases), 1.0, 0.95, 0.9)
+        assert needed == pytest.approx(cases, rel=1e-5)
+    assert cases_needed(quantiles / math.sqrt(1.001 * MOST_CASES), 1.0, 0.95, 0.9) is None
+
+
+@pytest.mark.parametrize("cases", [6, 8, 16, 40])
+def test_the_upper_limit_of_a_spread_is_above_it_as_often_as_it_says(cases):
+    recorded = np.random.default_rng(cases).normal(0, 2.0, (SIMULATED, cases)).std(axis=1, ddof=1)
+    share = np.mean([upper_sd(sd, cases, 0.8) >= 2.0 for sd in recorded])
+    assert abs(share - 0.8) < 4 * math.sqrt(0.16 / SIMULATED)
+    assert upper_sd(0.0, cases, 0.8) == 0.0

@@ -55,7 +55,7 @@ def _text(output: Output, facts: PowerFacts) -> str:
 
 
 def _table(output: Output, rows: list[PowerRow]) -> None:
-    columns = ["arm", "blocks recorded", "spread", "power", "blocks needed", COULD[rows[0].kind], "remark"]
+    columns = ["arm", "blocks recorded", "spread", "power", "blocks needed", "cautious", COULD[rows[0].kind], "remark"]
     cells = [
         [
             row.arm,
@@ -63,6 +63,7 @@ def _table(output: Output, rows: list[PowerRow]) -> None:
             _size(row, row.sd),
             None if row.power is None else f"{row.power:.3f}",
             row.blocks_needed,
+            row.blocks_needed_cautious,
             _size(row, row.detectable_effect),
             row.reason or "",
         ]
