@@ -12,8 +12,8 @@ class Problem(Data):
 
     Attributes:
         what: Kind: ``"manifest"``, ``"line"``, ``"plan"``, ``"duplicate"``, ``"session"``, ``"pair"``, ``"value"``,
-            ``"video"``, ``"key"``, ``"patch"``, ``"summary"``, ``"weights"``, ``"context"``, ``"rerun"`` or
-            ``"speed"``.
+            ``"video"``, ``"key"``, ``"declaration"``, ``"patch"``, ``"summary"``, ``"weights"``, ``"context"``,
+            ``"rerun"`` or ``"speed"``.
         where: The file with its line, the trial, the weight file or the arm.
         why: What was expected and what is there, in one sentence.
     """

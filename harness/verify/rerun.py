@@ -214,9 +214,7 @@ def compare_speed(
                 f"×{check.rerun:.3f} now: it moved by {check.deviation:.3f} (log), {allowed:.3f} is within the floor"
             )
             if disturbed:
-                more = (
-                    "; but the trials are flagged, the machine was disturbed more than then: try when it is idle"
-                )
+                more = "; but the trials are flagged, the machine was disturbed more than then: try when it is idle"
                 notes.skip("speed", f"{group}, {arm}: {why}{more}")
             else:
                 notes.problem("speed", f"{group}, {arm}", why)
