@@ -3,8 +3,8 @@
 A history has one point per commit: a run from a changed tree, or continued by other code, is no commit's; an unfinished
 run is another set of cases. Of several runs of one commit, machine, environment, suite and scale one counts
 (pooling them would hide that something moved between them): the newest among those with the most arms, so that a run
-of a few arms (``--arms``) never takes the others' points away. Of two runs with as many arms the newer counts, whichever
-arms they are.
+of a few arms (``--arms``) never takes the others' points away. Of two runs with as many arms the newer counts,
+whichever arms they are.
 """
 
 from __future__ import annotations

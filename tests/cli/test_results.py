@@ -22,8 +22,8 @@ from harness.export.table import harmless
 from harness.files import file_sha256
 from harness.store import index
 from harness.store.index import INDEX, indexed_runs
-from harness.store.records import SCHEMA_VERSION
 from harness.store.lock import WriterLock, writer_of
+from harness.store.records import SCHEMA_VERSION
 from harness.store.run_store import RunStore
 from harness.store.video import save_video
 from tests.forge import forged, read_lines, write_lines
