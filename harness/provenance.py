@@ -180,6 +180,11 @@ def comparability_key(suite: Suite, plan: Plan, context: Mapping[str, Any]) -> s
     return sha256_json({"case": case_facts(suite, plan), "context": dict(context)})
 
 
+def declaration_sha256(suite: Suite) -> str:
+    """Return the SHA-256 of a whole declaration, what is only said included: made when a run begins, checked later."""
+    return sha256_json(suite.model_dump(mode="json"))
+
+
 def differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> list[str]:
     """Return one ``key: old → new`` per leaf that differs, keys dotted and sorted."""
     found: list[str] = []

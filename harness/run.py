@@ -26,7 +26,7 @@ from harness.launch.supervised import DEFAULT_TIMEOUT_SECONDS, SupervisedExecuto
 from harness.parts import load_metrics
 from harness.plan import chosen_scale, make_plan
 from harness.progress import Progress, ProgressEvent
-from harness.provenance import comparability_key, differences, info_facts, now
+from harness.provenance import comparability_key, declaration_sha256, differences, info_facts, now
 from harness.registry import REGISTRY, Registry
 from harness.result import Analyse, RunResult, analysed, counted, summary_facts
 from harness.samples import DEFAULT_KEPT_BLOCKS
@@ -108,6 +108,7 @@ def run_suite(
             context=executor.context,
             info={**info, **(facts or {}), "keep_samples": keep_samples},
             comparability_key=comparability_key(declared, plan, executor.context),
+            declaration_sha256=declaration_sha256(declared),
         )
         with RunStore.create(root, manifest) as store:
             stopped = run_missing(store, executor, info["code"], progress, retry_failed=False)

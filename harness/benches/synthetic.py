@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.plan import make_plan
-from harness.provenance import comparability_key
+from harness.provenance import comparability_key, declaration_sha256
 from harness.store.lines import format_line
 from harness.store.records import Manifest, PlannedTrial, Sample, TrialRecord
 from harness.store.run_store import MANIFEST, SAMPLES, TRIALS
@@ -68,6 +68,7 @@ def a_manifest(trials: int, run_id: str = "20260101T000000Z-small-000000") -> Ma
         threads=1,
         created_at=f"2026-01-01T00:00:{int(run_id[-6:], 16) % 60:02}+00:00",
         comparability_key=comparability_key(suite, plan, {}),
+        declaration_sha256=declaration_sha256(suite),
     )
 
 

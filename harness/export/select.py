@@ -1,8 +1,10 @@
 """Which stored runs belong in a history of commits, and why the others do not.
 
 A history has one point per commit: a run from a changed tree, or continued by other code, is no commit's; an unfinished
-run is another set of cases. Of several runs of one commit, machine, environment, suite and scale the newest counts
-(pooling them would hide that something moved between them).
+run is another set of cases. Of several runs of one commit, machine, environment, suite and scale one counts
+(pooling them would hide that something moved between them): the newest among those with the most arms, so that a run
+of a few arms (``--arms``) never takes the others' points away. Of two runs with as many arms the newer counts,
+whichever arms they are.
 """
 
 from __future__ import annotations
@@ -114,16 +116,23 @@ def select(runs: Sequence[StoredRun]) -> tuple[list[StoredRun], list[Skipped]]:
     for run in sound.values():
         suite = run.manifest.suite
         versions[suite.name] = max(suite.version, versions.get(suite.name, suite.version))
-    newest: dict[tuple[str, str, str], StoredRun] = {}
-    for run in sound.values():
+    chosen: dict[tuple[str, str, str], StoredRun] = {}
+    for run in sound.values():  # oldest first
         suite = run.manifest.suite
         if suite.version < versions[suite.name]:
             why = f"suite {suite.name} has version {versions[suite.name]} now; this is version {suite.version}"
             skipped.append(Skipped(run=run.manifest.run_id, reason=why))
             continue
         key = (run.file, suite.name, run.manifest.plan.scale)
-        if key in newest:
-            why = f"run {run.manifest.run_id} of the same commit, machine and scale is newer"
-            skipped.append(Skipped(run=newest[key].manifest.run_id, reason=why))
-        newest[key] = run
-    return sorted(newest.values(), key=lambda run: run.age), skipped
+        old = chosen.get(key)
+        if old is not None and len(old.manifest.plan.arms) > len(run.manifest.plan.arms):
+            few, all_of = len(run.manifest.plan.arms), len(old.manifest.plan.arms)
+            why = f"run {old.manifest.run_id} of the same commit, machine and scale has {all_of} arms, this one {few}"
+            skipped.append(Skipped(run=run.manifest.run_id, reason=why))
+            continue
+        if old is not None:
+            more = "has more arms" if len(old.manifest.plan.arms) < len(run.manifest.plan.arms) else "is newer"
+            why = f"run {run.manifest.run_id} of the same commit, machine and scale {more}"
+            skipped.append(Skipped(run=old.manifest.run_id, reason=why))
+        chosen[key] = run
+    return sorted(chosen.values(), key=lambda run: run.age), skipped

@@ -180,7 +180,12 @@ def leftovers(folder: Path, settled_seconds: float) -> Iterator[Garbage]:
                 found = entry.stat(follow_symlinks=False)
                 if aside:
                     yield Garbage(Path(entry.path), folder_bytes(entry.path), "a removal that did not finish")
-                elif time.time() - found.st_mtime >= settled_seconds:
+                elif time.time() - found.st_mtime < settled_seconds:
+                    continue
+                elif entry.is_dir(follow_symlinks=False):
+                    why = "a run that was killed before its first trial"
+                    yield Garbage(Path(entry.path), folder_bytes(entry.path), why)
+                else:
                     yield Garbage(Path(entry.path), found.st_size, "a write that did not finish")
 
 

@@ -1,7 +1,8 @@
 """What all runs of a results folder hold, kept in one derived file, so that a thousand runs are listed at once.
 
 ``.index.json`` maps each run to its scan (:mod:`harness.store.scan`) and to the times and sizes of the files that the
-scan was read from; a run whose files have others is scanned anew. Deleting the file costs time and nothing else; a
+scan was read from; a run whose files have others is scanned anew, and so is one that could not be read: it may have
+been locked away for a moment, or be readable for another version. Deleting the file costs time and nothing else; a
 corrupt one, or one of another version, is made anew; where it cannot be written every call scans.
 
 One JSON file and no database: with 1,000 runs of 20 aggregates (2.5 MB) JSON loads in 19 ms and SQLite in 10, JSON is
@@ -26,11 +27,12 @@ from typing_extensions import TypedDict
 from harness.errors import DiptychError
 from harness.files import write_atomically
 from harness.store.locate import list_runs
+from harness.store.records import SCHEMA_VERSION
 from harness.store.scan import MANIFEST, TRIALS, Scan, scan
 
 INDEX = ".index.json"
-INDEX_VERSION = 1
-"""Raised whenever a scan says something else about the same files."""
+INDEX_VERSION = f"1.{SCHEMA_VERSION}"
+"""The first number is raised whenever a scan says something else about the same files; so does a newer schema."""
 
 Stamp = list[int]
 
@@ -51,7 +53,7 @@ class Entry(TypedDict):
 class IndexFile(TypedDict):
     """The whole file."""
 
-    version: int
+    version: str
     runs: dict[str, Entry]
 
 
@@ -85,14 +87,14 @@ def indexed_runs(root: Path) -> list[Indexed]:
     for key, folder in runs.items():
         content, space = stamps(folder)
         old = known.get(key)
-        same = old is not None and old["content"] == content
+        same = old is not None and old["content"] == content and old["why"] is None
         counted = old["bytes"] if old is not None and old["space"] == space else folder_bytes(folder)
         fresh[key] = {
             "content": content,
             "space": space,
             "bytes": counted,
             "scan": old["scan"] if old is not None and same else None,
-            "why": old["why"] if old is not None and same else None,
+            "why": None,
         }
         if not same:
             stale[key] = folder

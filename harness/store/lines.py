@@ -12,11 +12,12 @@ import re
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import from_json
+from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from harness.errors import DiptychError
 from harness.store.migrations import RESTORE, migrated
 from harness.store.records import SCHEMA_VERSION, Manifest, TrialRecord
+from harness.types import Data
 
 TAIL_BYTES = 1 << 16
 MEND_LINE = "Restore the file from a copy, or delete that line: its trial is then run again by diptych resume."
@@ -32,9 +33,50 @@ def checksum(text: bytes) -> bytes:
 
 
 def format_line(record: TrialRecord) -> bytes:
-    """Return the line of ``trials.jsonl`` that holds ``record``, its checksum and the newline included."""
-    text = record.model_dump_json().encode()
+    """Return the line of ``trials.jsonl`` that holds ``record``, its checksum and the newline included.
+
+    Raises:
+        DiptychError: Something in it is no JSON; it is named.
+    """
+    where = f"trial {record.index} ({record.block.case}, repetition {record.block.repetition}, {record.arm})"
+    text = as_json(record, where)
     return text[:-1] + b',"checksum":"%s"}\n' % checksum(text)
+
+
+def format_manifest(manifest: Manifest) -> bytes:
+    """Return the content of ``manifest.json``.
+
+    Raises:
+        DiptychError: Something in it is no JSON; it is named.
+    """
+    return as_json(manifest, f"the manifest of run {manifest.run_id}", indent=1) + b"\n"
+
+
+def as_json(facts: Data, where: str, indent: int | None = None) -> bytes:
+    """Return ``facts`` as JSON; ``where`` is what they are.
+
+    Raises:
+        DiptychError: A value is none that JSON can hold (an array, a text that is no Unicode); it is named.
+    """
+    try:
+        return facts.model_dump_json(indent=indent).encode()
+    except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
+        place, value = unwritable(dict(facts), "")
+        what = "" if value is None else f", a {type(value).__name__},"
+        raise DiptychError(
+            f"{where} cannot be written: {place or 'a value'}{what} is no JSON ({str(error).splitlines()[0]})."
+        ) from error
+
+
+def unwritable(value: Any, place: str) -> tuple[str, Any]:
+    """Return the dotted key of the innermost value that cannot become JSON, and that value."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
+    for key, item in dict(value).items() if isinstance(value, Data) else inside:
+        try:
+            to_json(item, inf_nan_mode="constants")
+        except (PydanticSerializationError, ValueError, TypeError, RecursionError):
+            return unwritable(item, f"{place}.{key}" if place else str(key))
+    return place, value
 
 
 def without_checksum(line: bytes, where: str) -> bytes:

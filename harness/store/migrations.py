@@ -43,9 +43,13 @@ def manifest_1_to_2(old: Facts) -> Facts:
     The limit belongs to what was asked, and so to the comparability key: a key that is right for the old facts becomes
     the one of the same question asked today, so that old runs and new ones stay comparable. A key that is wrong stays
     as it is, for ``diptych verify`` to find.
+
+    Manifests keep a hash of the declaration since. Of an old one it is the hash of what is found in it, which proves
+    nothing: a threshold that was changed after measuring cannot be told there.
     """
     scales = {name: {**scale, "repeat_seconds": None} for name, scale in old["suite"]["scales"].items()}
-    new = {**old, "schema_version": 2, "suite": {**old["suite"], "scales": scales}}
+    suite = {**old["suite"], "scales": scales}
+    new = {**old, "schema_version": 2, "suite": suite, "declaration_sha256": hash_of_version_2(suite)}
     right = old["comparability_key"] == key_of_versions_1_and_2(old)
     return {**new, "comparability_key": key_of_versions_1_and_2(new)} if right else new
 
@@ -73,7 +77,11 @@ def key_of_versions_1_and_2(manifest: Mapping[str, Any]) -> str:
         "seed": plan["seed"],
         "arms": [arm for arm in arms if arm["name"] in run],
     }
-    facts = {"case": case, "context": manifest["context"]}
+    return hash_of_version_2({"case": case, "context": manifest["context"]})
+
+
+def hash_of_version_2(facts: Any) -> str:
+    """Return the SHA-256 of facts as versions 1 and 2 compute it, a declaration's too."""
     text = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -203,6 +203,8 @@ class Manifest(Data):
         context: Facts that can change a number.
         info: Facts that cannot: commit, packages, settings of the run that are not asked of the suite.
         comparability_key: SHA-256 of case and context; runs with equal keys may be compared.
+        declaration_sha256: SHA-256 of the whole declaration as the run began (thresholds, margin, primary metrics,
+            controls): all of it is fixed before measuring. Empty in a manifest that was not written by a run.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -216,6 +218,7 @@ class Manifest(Data):
     context: dict[str, Any] = Field(default_factory=dict)
     info: dict[str, Any] = Field(default_factory=dict)
     comparability_key: str
+    declaration_sha256: str = ""
 
     @property
     def asked(self) -> Scale:

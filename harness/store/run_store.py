@@ -11,6 +11,8 @@ import errno
 import json
 import os
 import re
+import secrets
+import shutil
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +25,7 @@ from numpy.typing import NDArray
 from harness.errors import DiptychError
 from harness.files import sync_folder, usable_folder, write_atomically
 from harness.store import video
-from harness.store.lines import format_line, parse_line, parse_manifest, sound_end, sound_length
+from harness.store.lines import format_line, format_manifest, parse_line, parse_manifest, sound_end, sound_length
 from harness.store.lock import WriterLock
 from harness.store.records import Manifest, TrialRecord
 from harness.store.sessions import SESSIONS, add_session, contexts, read_sessions, session_problems
@@ -63,19 +65,32 @@ class RunStore:
     def create(cls, root: Path, manifest: Manifest) -> Self:
         """Make the folder ``root/<suite>/<run id>`` with its manifest, and lock it for writing.
 
+        It is made aside and gets its name with the manifest in it: whoever is killed on the way leaves no run, and
+        ``diptych results gc`` finds what is left.
+
         Raises:
-            DiptychError: The folder cannot be made or exists already, or a name cannot be a folder's.
+            DiptychError: The folder cannot be made or exists already, a name cannot be a folder's, or something in the
+                manifest is no JSON.
         """
         for name in (manifest.suite.name, manifest.run_id):
             if not SAFE_NAME.fullmatch(name):
                 raise DiptychError(f"{name!r} cannot name a folder; use letters, digits, '.', '_' and '-'.")
         parent = usable_folder(root / manifest.suite.name, "results folder")
         path = parent / manifest.run_id
+        content = format_manifest(manifest)
+        aside = parent / f".{manifest.run_id}.{secrets.token_hex(3)}.partial"
         try:
-            path.mkdir()
-        except FileExistsError:
-            raise DiptychError(f"run {manifest.run_id} exists already in {parent}; see: diptych show {path}") from None
-        write_atomically(path / MANIFEST, (manifest.model_dump_json(indent=1) + "\n").encode())
+            aside.mkdir()
+            write_atomically(aside / MANIFEST, content)
+            aside.rename(path)
+        except BaseException as error:
+            shutil.rmtree(aside, ignore_errors=True)
+            if isinstance(error, OSError) and error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                why = f"run {manifest.run_id} exists already in {parent}; see: diptych show {path}"
+                raise DiptychError(why) from None
+            if isinstance(error, OSError):
+                raise DiptychError(f"{path} cannot be written: {error.strerror}.") from error
+            raise
         store = cls(path, manifest)
         store.lock()
         sync_folder(path)
@@ -147,11 +162,12 @@ class RunStore:
         """Add one line, durably; an incomplete write is taken back.
 
         Raises:
-            DiptychError: The disk is full or the folder not writable, or another process writes this run.
+            DiptychError: Something in the record is no JSON (it is named, and nothing is written), the disk is full or
+                the folder not writable, or another process writes this run.
         """
+        line = format_line(record)
         self.lock()
         assert self._trials is not None
-        line = format_line(record)
         before = os.fstat(self._trials).st_size
         try:
             written = os.write(self._trials, line)

@@ -12,8 +12,8 @@ class Problem(Data):
 
     Attributes:
         what: Kind: ``"manifest"``, ``"line"``, ``"plan"``, ``"duplicate"``, ``"session"``, ``"pair"``, ``"value"``,
-            ``"video"``, ``"key"``, ``"patch"``, ``"summary"``, ``"weights"``, ``"context"``, ``"rerun"`` or
-            ``"speed"``.
+            ``"video"``, ``"key"``, ``"declaration"``, ``"patch"``, ``"summary"``, ``"weights"``, ``"context"``,
+            ``"rerun"`` or ``"speed"``.
         where: The file with its line, the trial, the weight file or the arm.
         why: What was expected and what is there, in one sentence.
     """
@@ -47,8 +47,8 @@ class SpeedCheck(Data):
         deviation: ``|log(rerun / recorded)|``.
         allowed: How large it may be (:func:`harness.verify.rerun.allowed_deviation`).
         ok: Whether it is no larger.
-        disturbed: True if a larger share of the rerun's trials than of the record's is flagged (other processes, heat,
-            clocks): then a speed-up that has moved says nothing about the run.
+        disturbed: True if most of the rerun's trials are flagged (other processes, heat, clocks) and few of the
+            record's: then a speed-up that has moved says nothing about the run, and is not judged.
     """
 
     group: str

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from harness.declaration import judged_metrics
 from harness.errors import DiptychError, RejectedError
 from harness.store.lines import line_facts, parse_line, sound_length
-from harness.store.records import Manifest, PlannedTrial, TrialRecord
+from harness.store.records import BlockKey, Manifest, PlannedTrial, TrialRecord
 from harness.store.sessions import read_sessions
 from harness.trial import check_hashes
 from harness.types import Made, Metric
@@ -117,12 +118,45 @@ def check_pairs(records: Mapping[int, TrialRecord], manifest: Manifest, notes: N
         notes.count("pairs", int(len(halves) > 1))
 
 
+def check_complete(
+    records: Mapping[int, TrialRecord], manifest: Manifest, metrics: Mapping[str, Metric], notes: Notes
+) -> None:
+    """Note every finished trial without one of the suite's metrics, or with no quality where its twin has one.
+
+    A record holds every judged metric, null where it does not apply. Whether quality applies is a matter of case and
+    maker (a true continuation, frames large enough), not of what came out: where one half of a block has a value,
+    every other half that the same maker made has one.
+    """
+    makers = {arm.name: arm.maker for arm in manifest.suite.arms}
+    names = judged_metrics(manifest.suite)
+    finished = [record for record in records.values() if record.status == "finished"]
+    valued: dict[tuple[BlockKey, str | None, str], str] = {}
+    for record in finished:
+        for name, value in record.values.items():
+            if value is not None:
+                valued.setdefault((record.block, makers.get(record.arm), name), record.arm)
+    for record in finished:
+        absent = [name for name in names if name not in record.values]
+        if absent:
+            why = f"it is finished and has no {' and no '.join(absent)}; each is recorded, null where it does not apply"
+            notes.problem("value", name_of(record), why)
+        for name in names:
+            metric = metrics.get(name)
+            twin = valued.get((record.block, makers.get(record.arm), name))
+            if metric is not None and metric.quality and name in record.values and record.values[name] is None and twin:
+                why = f"{name} is null, but {twin}, of the same block and maker, has a value"
+                notes.problem("value", name_of(record), why)
+
+
 class NeedsMoreError(Exception):
     """A metric looks at something that a record does not keep."""
 
 
 class Remembered:
-    """A :class:`harness.types.Made` as far as its record tells it; anything else raises :class:`NeedsMoreError`."""
+    """A :class:`harness.types.Made` as far as its record tells it; anything else raises :class:`NeedsMoreError`.
+
+    What else is known of it, such as its kept video, is given by keyword.
+    """
 
     KEPT = (
         "seconds",
@@ -134,8 +168,9 @@ class Remembered:
         "hashes",
     )
 
-    def __init__(self, record: TrialRecord) -> None:
+    def __init__(self, record: TrialRecord, **known: Any) -> None:
         self._record = record
+        self.__dict__.update(known)
 
     def __getattr__(self, name: str) -> Any:
         if name in self.KEPT:

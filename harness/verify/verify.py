@@ -13,9 +13,11 @@ from harness.store.records import Manifest
 from harness.store.run_store import MANIFEST, RunStore
 from harness.types import Metric
 from harness.verify.facts import Notes, Rerun, Verification
-from harness.verify.records import check_lines, check_pairs, check_values
+from harness.verify.records import check_complete, check_lines, check_pairs, check_values
 from harness.verify.rerun import rerun
-from harness.verify.static import check_key, check_patch, check_plan, check_summary, check_videos
+from harness.verify.static import check_declaration, check_key, check_machine, check_patch, check_plan
+from harness.verify.summary import check_summary
+from harness.verify.videos import check_videos
 
 CheckWeights = Callable[[Manifest, Notes], None]
 
@@ -58,10 +60,13 @@ def verify(
     records = check_lines(folder, manifest, notes)
     check_plan(manifest, notes)
     check_key(manifest, notes)
+    check_declaration(manifest, notes)
+    check_machine(manifest, notes)
     check_patch(manifest, notes)
     check_pairs(records, manifest, notes)
+    check_complete(records, manifest, metrics, notes)
     check_values(records, manifest, metrics, notes)
-    check_videos(folder, records, notes, tell)
+    check_videos(folder, records, manifest, metrics, notes, tell)
     if any(problem.what == "line" for problem in notes.problems):
         notes.skip("summary", "not every line can be read")
     else:

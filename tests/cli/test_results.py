@@ -23,6 +23,7 @@ from harness.files import file_sha256
 from harness.store import index
 from harness.store.index import INDEX, indexed_runs
 from harness.store.lock import WriterLock, writer_of
+from harness.store.records import SCHEMA_VERSION
 from harness.store.run_store import RunStore
 from harness.store.video import save_video
 from tests.forge import forged, read_lines, write_lines
@@ -151,7 +152,7 @@ def test_deleting_or_spoiling_the_index_changes_nothing(root):
         b"[]",
         b'{"version": 1}',
         whole[:-20],
-        whole.replace(b'"version": 1', b'"version": 99', 1),
+        whole.replace(b'"version": "1.', b'"version": "99.', 1),
     ):
         if text is None:
             file.unlink()
@@ -167,13 +168,41 @@ def test_the_index_is_believed_until_a_file_changes(root, monkeypatch):
     honest = index.scan
     monkeypatch.setattr("harness.store.index.scan", lambda folder: read.append(folder.name) or honest(folder))
     assert plain(scans(root)) == first
-    assert read == []
+    assert read == ["broken"]  # what cannot be read is tried again
     half = root / "tiny" / "half"
     source = (root / "tiny" / "whole" / "trials.jsonl").read_text().splitlines(keepends=True)
     with (half / "trials.jsonl").open("a") as file:
         file.write(source[9])
     assert scans(root)["half"][1]["finished"] == 10
-    assert read == ["half"]
+    assert sorted(read[1:]) == ["broken", "half"]
+
+
+def test_a_run_that_could_not_be_read_for_a_moment_is_read_again(root):
+    whole = plain(scans(root))
+    (root / INDEX).unlink()
+    honest = Path.read_bytes
+
+    def refuse(path: Path) -> bytes:
+        if path.name == "manifest.json":
+            raise PermissionError(13, "Permission denied")
+        return honest(path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refuse)
+        assert all(scan is None and why for _, scan, why in scans(root).values())
+    assert plain(scans(root)) == whole
+
+
+def test_a_newer_schema_scans_everything_anew(root, monkeypatch):
+    scans(root)
+    assert json.loads((root / INDEX).read_bytes())["version"].endswith(f".{SCHEMA_VERSION}")
+    read: list[str] = []
+    honest = index.scan
+    monkeypatch.setattr("harness.store.index.scan", lambda folder: read.append(folder.name) or honest(folder))
+    old = (root / INDEX).read_text().replace(f'.{SCHEMA_VERSION}"', f'.{SCHEMA_VERSION - 1}"', 1)
+    (root / INDEX).write_text(old)
+    scans(root)
+    assert sorted(read) == ["broken", "half", "kept", "whole"]
 
 
 def test_many_at_once_all_see_everything(root):
@@ -214,7 +243,7 @@ def test_an_index_moves_with_its_folder(root, tmp_path, monkeypatch):
     read: list[str] = []
     monkeypatch.setattr("harness.store.index.scan", lambda folder: read.append(folder.name))
     assert set(scans(moved)) == {"whole", "half", "broken", "kept"}
-    assert read == []
+    assert read == ["broken"]  # what cannot be read is tried again
 
 
 def test_a_folder_that_may_only_be_read_is_listed(root, monkeypatch):

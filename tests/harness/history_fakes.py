@@ -56,6 +56,7 @@ class Recipe:
     speed_only: bool = False
     failed: frozenset[int] = frozenset()
     missing: frozenset[int] = frozenset()
+    arms: tuple[str, ...] | None = None
     noise: int = 0
     context: dict[str, object] = field(
         default_factory=lambda: {
@@ -91,7 +92,7 @@ class Recipe:
 
 def write_run(root: Path, recipe: Recipe) -> Path:
     suite = recipe.suite()
-    plan = make_plan(suite, "small", recipe.seed)
+    plan = make_plan(suite, "small", recipe.seed, recipe.arms)
     reason = None if recipe.commit else "the code is not tracked by git (an installed package)"
     manifest = Manifest(
         run_id=recipe.run_id,

@@ -289,6 +289,27 @@ def test_an_older_version_of_a_suite_is_left_out(made):
     assert {b["version"] for name, b in built.files["benchmarks.json"].items() if name != "version"} == {"2"}
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_run_of_a_few_arms_takes_no_points_away(made, turned):
+    few, when = ("sequential", "diagonal-k2"), ["2026-01-01T00:00:00+00:00", "2026-02-01T00:00:00+00:00"]
+    first, second = reversed(when) if turned else when
+    full = made(run_id="full", created_at=first)
+    part = made(run_id="part", created_at=second, arms=few)
+    again = made(run_id="again", created_at=f"{second[:-6]}.5+00:00", arms=few)
+    chosen, skipped = select([part, full, again])
+    assert [run.manifest.run_id for run in chosen] == ["full"]
+    assert {item.run for item in skipped} == {"part", "again"}
+    assert any("run full of the same commit, machine and scale has" in item.reason for item in skipped)
+
+
+def test_of_runs_with_as_many_arms_the_newer_counts(made):
+    one = made(run_id="one", created_at="2026-01-01T00:00:00+00:00", arms=("sequential", "diagonal-k2"))
+    two = made(run_id="two", created_at="2026-02-01T00:00:00+00:00", arms=("sequential", "diagonal-k4"))
+    chosen, skipped = select([two, one])
+    assert [run.manifest.run_id for run in chosen] == ["two"]
+    assert [(item.run, "is newer" in item.reason) for item in skipped] == [("one", True)]
+
+
 def test_a_run_and_its_committed_copy_are_one(made):
     run = made()
     chosen, skipped = select([run, run])

@@ -13,7 +13,7 @@ from harness.analyse import analyse, compare_runs
 from harness.cli.builtin import load_builtin
 from harness.errors import DiptychError
 from harness.files import file_sha256
-from harness.provenance import comparability_key
+from harness.provenance import comparability_key, declaration_sha256
 from harness.store.migrations import FIRST_VERSION, STEPS, key_of_versions_1_and_2, migrated
 from harness.store.records import SCHEMA_VERSION, Manifest, TrialRecord
 from harness.store.run_store import RunStore
@@ -203,3 +203,10 @@ def test_what_is_not_what_its_version_says_is_damaged(tmp_path: Path) -> None:
         (copied / "manifest.json").write_text(text)
         with pytest.raises(DiptychError, match=r"manifest\.json is damaged"):
             RunStore.open(copied)
+
+
+@pytest.mark.parametrize("file", manifests_of_version(1), ids=lambda path: path.parent.name)
+def test_a_declaration_of_version_1_gets_the_hash_of_what_is_found(file: Path) -> None:
+    """Which proves nothing of that run, and must be today's recipe all the same."""
+    manifest = RunStore.open(file.parent).manifest
+    assert manifest.declaration_sha256 == declaration_sha256(manifest.suite)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import time
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from harness.errors import DiptychError, UsageError
 from harness.files import write_atomically
 from harness.plan import make_plan
 from harness.store import lines, run_store, video
+from harness.store.cleaning import collect
 from harness.store.locate import find_run, list_runs, results_root
 from harness.store.lock import WriterLock
 from harness.store.records import FeatureRows, Manifest, TrialRecord
@@ -317,6 +319,71 @@ def test_the_same_run_twice_is_refused(store: RunStore, tmp_path: Path) -> None:
         RunStore.create(tmp_path, a_manifest())
     with pytest.raises(DiptychError, match="cannot name a folder"):
         RunStore.create(tmp_path, a_manifest(suite_name="../evil"))
+
+
+def test_a_run_that_cannot_be_begun_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(run_store, "write_atomically", fail)
+    with pytest.raises(DiptychError, match="cannot be written: No space left"):
+        RunStore.create(tmp_path, a_manifest())
+    assert list((tmp_path / "demo").iterdir()) == []
+
+
+def test_a_run_that_is_killed_before_its_manifest_is_none_and_is_collected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = """
+        import os, signal, sys
+        from pathlib import Path
+        from harness.store import run_store
+        from tests.harness.test_store import a_manifest
+        run_store.write_atomically = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        run_store.RunStore.create(Path(sys.argv[1]), a_manifest())
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code), str(tmp_path)], cwd=ROOT, check=False)
+    assert done.returncode == -signal.SIGKILL
+    (left,) = (tmp_path / "demo").iterdir()
+    assert list_runs(tmp_path) == []
+    assert collect(tmp_path, dry_run=False).items == []  # it may be about to be written
+    os.utime(left, (time.time() - 7200,) * 2)
+    for dry_run in (True, False):
+        assert [(item.path, item.why) for item in collect(tmp_path, dry_run=dry_run).items] == [
+            (left, "a run that was killed before its first trial")
+        ]
+        assert left.exists() == dry_run
+    with RunStore.create(tmp_path, a_manifest()) as store:
+        assert list_runs(tmp_path) == [store.path]
+
+
+NO_JSON = [
+    ("info", {"x": np.float32(1)}, r"info\.x, a float32,"),
+    ("info", {"deep": [1, {"y": np.arange(3)}]}, r"info\.deep\.1\.y, a ndarray,"),
+    ("info", {"path": "no file \udcff.bin"}, r"info\.path, a str,"),
+    ("flags", ["load", "\udcff"], r"flags\.1, a str,"),
+    ("error", {"type": "E", "message": "no file \udcff.bin"}, r"error\.message, a str,"),
+]
+
+
+@pytest.mark.parametrize(("field", "value", "why"), NO_JSON)
+def test_what_is_no_json_is_named_and_nothing_is_written(store: RunStore, field: str, value: object, why: str) -> None:
+    store.append(a_record(store.manifest, 0, info={"nan": float("nan")}))
+    before = (store.path / "trials.jsonl").read_bytes()
+    with pytest.raises(DiptychError, match=r"trial 1 \(case\d, repetition 0, [ab]\) cannot be written: " + why) as told:
+        store.append(a_record(store.manifest, 1, **{field: value}))
+    assert "\n" not in str(told.value)
+    str(told.value).encode()
+    assert (store.path / "trials.jsonl").read_bytes() == before
+    store.append(a_record(store.manifest, 1))
+    assert len(store.records()) == 2
+
+
+def test_a_manifest_that_is_no_json_is_named_and_begins_no_run(tmp_path: Path) -> None:
+    with pytest.raises(DiptychError, match=r"the manifest of run .* cannot be written: argv\.1, a str, is no JSON"):
+        RunStore.create(tmp_path, a_manifest().model_copy(update={"argv": ["run", "\udcff"]}))
+    assert list((tmp_path / "demo").iterdir()) == []
 
 
 @pytest.mark.parametrize("place", ["/proc/diptych", "a-file", "a-file/below", "nul\x00byte", "x" * 300])

@@ -14,7 +14,7 @@ from harness.cli.verifying import verify_run
 if TYPE_CHECKING:
     from harness.verify.facts import Verification
 
-SINGULAR = {"keys": "key", "summaries": "summary", "patches": "patch", "lines": "line", "records": "record"}
+SINGULAR = {"summaries": "summary", "patches": "patch", "values from videos": "value from videos"}
 
 
 @click.command("verify")
@@ -64,10 +64,13 @@ def _text(output: Output, facts: Verification) -> str:
         lines.append(
             f"run again: {again.equal} of {again.trials} trials are equal bit for bit ({'; '.join(again.blocks)})"
         )
-    counted = [
-        f"{number} {name if number != 1 else SINGULAR.get(name, name)}" for name, number in facts.checked.items()
-    ]
-    lines.append("checked: " + ", ".join(counted))
+    counted = [f"{number} {name_of(name, number)}" for name, number in facts.checked.items() if number]
+    lines.append("checked: " + (", ".join(counted) or "nothing"))
     number = len(facts.problems)
     lines.append(f"{facts.run_id}: " + ("ok" if facts.ok else f"{number} problem{'s' if number != 1 else ''}"))
     return "\n".join(lines)
+
+
+def name_of(plural: str, number: int) -> str:
+    """Return what so many things are called."""
+    return plural if number != 1 else SINGULAR.get(plural, plural.removesuffix("s"))
