@@ -17,7 +17,7 @@ from harness.stats.compare import ACROSS
 from harness.store.run_store import RunStore
 from harness.store.sessions import Session, contexts
 from harness.verify.facts import Notes
-from harness.verify.static import check_summary
+from harness.verify.summary import check_summary
 from tests.harness import launch_fakes
 from tests.harness.analyse_toy import BASE, FAST, GOOD, METRICS, finding, make_records, make_suite, manifest, runs
 
