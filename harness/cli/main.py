@@ -36,7 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "results": ("harness.cli.commands.results:command", "List, export, clean up and remove runs."),
     "power": ("harness.cli.commands.power:command", "Say how many blocks a wished effect needs, from a recorded run."),
     "export": ("harness.cli.commands.export:command", "Write runs in the formats of other tools: asv."),
-    "bench": ("harness.cli.commands.bench:command", "Measure Diptych itself: statistics, store, report."),
+    "bench": ("harness.cli.commands.bench:command", "Measure Diptych itself: statistics, store."),
     "train": ("harness.cli.commands.train:command", "Train the zoo's tokenizer or video transformer."),
     "check": ("harness.cli.commands.check:command", "Check a component by the laws of its kind."),
     "schema": ("harness.cli.commands.schema:command", "Print the JSON Schema of a suite's TOML file."),
