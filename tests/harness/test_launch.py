@@ -121,6 +121,7 @@ def test_losses_with_successes_between_are_no_reason_to_give_an_arm_up(
     assert [found["fast", f"case{i}"] for i in range(8)] == ["Crashed", "finished"] * 4
 
 
+@pytest.mark.full
 def test_an_arm_that_has_lost_a_process_is_warmed_up_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = run(tmp_path, monkeypatch, {"fast case0": "die"})
     records = [r for r in RunStore.open(result.path).records() if r.status == "finished"]
@@ -128,7 +129,7 @@ def test_an_arm_that_has_lost_a_process_is_warmed_up_again(tmp_path: Path, monke
     assert {r.session for r in records if r.arm == "fast"} == {1}
 
 
-@pytest.mark.parametrize("fault", ["dead next time", "stuck next time"])
+@pytest.mark.parametrize("fault", ["dead next time", pytest.param("stuck next time", marks=pytest.mark.full)])
 def test_a_worker_that_cannot_be_replaced_costs_no_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
@@ -153,7 +154,7 @@ def test_a_device_that_an_error_has_spoilt_is_given_up_with_its_process(
     assert len(read_sessions(result.path)) == 1
 
 
-@pytest.mark.parametrize("worker", [None, WORKER])
+@pytest.mark.parametrize("worker", [None, pytest.param(WORKER, marks=pytest.mark.full)])
 @pytest.mark.parametrize(("fault", "kind"), [("numpy", "NotJson"), ("surrogate", "FileNotFoundError")])
 def test_what_cannot_be_written_down_fails_its_trial_and_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str, kind: str, worker: str | None
@@ -215,7 +216,7 @@ def children_of(process: int) -> list[psutil.Process]:
 
 
 @pytest.mark.parametrize(
-    "how", [signal.SIGTERM, signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.full)]
+    "how", [signal.SIGKILL, *(pytest.param(how, marks=pytest.mark.full) for how in (signal.SIGTERM, signal.SIGINT))]
 )
 def test_the_worker_ends_with_its_parent_and_the_run_can_be_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: signal.Signals
@@ -249,6 +250,7 @@ def test_the_worker_ends_with_its_parent_and_the_run_can_be_resumed(
     assert (result.finished, result.failed, result.missing) == (9, 0, 0)
 
 
+@pytest.mark.full
 def test_a_worker_in_native_code_ends_with_its_parent(tmp_path: Path) -> None:
     environment = {**os.environ, FAULTS: json.dumps({"fast case1": "hold"}), "PYTHONPATH": os.pathsep.join(sys.path)}
     parent = subprocess.Popen([sys.executable, "-m", "tests.harness.launch_fakes", str(tmp_path)], env=environment)
