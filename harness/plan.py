@@ -10,6 +10,7 @@ neither place nor predecessor favours an arm. Labels and rows are drawn afresh f
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 from harness.errors import DiptychError, UsageError, unknown
@@ -36,7 +37,7 @@ def chosen_scale(suite: Suite, scale: str) -> Scale:
     names = [case.name for case in found.cases]
     if not names:
         raise DiptychError(f"{where} has no case; declare at least one in its suite file.")
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, times in Counter(names).items() if times > 1)
     if twice:
         raise DiptychError(f"{where} names case {twice[0]!r} twice; cases must be unique.")
     if found.repetitions < 1 or found.repeats < 1 or found.warmups < 0:

@@ -35,6 +35,8 @@ from harness.store.records import Manifest
 from harness.store.run_store import RunStore
 from harness.types import Metric, Suite
 
+LONGEST_TIMEOUT_SECONDS = 1e7  # a third of a year; the system's waits overflow somewhere above
+
 __all__ = ["Progress", "ProgressEvent", "RunResult", "resume_run", "run_suite"]
 
 
@@ -106,7 +108,12 @@ def run_suite(
             created_at=now(),
             argv=info.pop("argv"),
             context=executor.context,
-            info={**info, **(facts or {}), "keep_samples": keep_samples},
+            info={
+                **info,
+                **(facts or {}),
+                "keep_samples": keep_samples,
+                "trial_timeout_seconds": trial_timeout_seconds,
+            },
             comparability_key=comparability_key(declared, plan, executor.context),
             declaration_sha256=declaration_sha256(declared),
         )
@@ -138,7 +145,7 @@ def resume_run(
         across_contexts: Go on although the context (machine, versions, weights) is another than the run began in;
             what differs is written down and shown with the run.
         worker: As in :func:`run_suite`.
-        trial_timeout_seconds: As in :func:`run_suite`.
+        trial_timeout_seconds: As in :func:`run_suite`; what the run began with if None.
         argv: The command line, for the record of this session.
 
     Raises:
@@ -158,7 +165,8 @@ def resume_run(
             threads=manifest.threads,
             keep_samples=int(manifest.info.get("keep_samples", DEFAULT_KEPT_BLOCKS)),
         )
-        with closing(launch(request, registry, worker, trial_timeout_seconds)) as executor:
+        timeout = trial_timeout_seconds or manifest.info.get("trial_timeout_seconds")
+        with closing(launch(request, registry, worker, timeout)) as executor:
             changed = differences(manifest.context, executor.context)
             if changed and not across_contexts:
                 raise DiptychError(
@@ -179,8 +187,10 @@ def launch(
     if worker is None:
         return LocalExecutor(request, registry)
     timeout = DEFAULT_TIMEOUT_SECONDS if trial_timeout_seconds is None else trial_timeout_seconds
-    if not 0 < timeout < float("inf"):
-        raise UsageError(f"the longest time for a trial must be a positive number of seconds, not {timeout:g}.")
+    if not 0 < timeout <= LONGEST_TIMEOUT_SECONDS:
+        most = f"{LONGEST_TIMEOUT_SECONDS:g}"
+        wanted = f"a positive number of seconds up to {most}"
+        raise UsageError(f"the longest time for a trial must be {wanted}, not {timeout:g}.")
     return SupervisedExecutor(request, worker, timeout_seconds=timeout)
 
 

@@ -10,6 +10,7 @@ from harness.types import Value
 
 Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
+Clips = Annotated[int, Field(ge=1, le=100_000)]
 
 
 class Table(BaseModel):
@@ -55,7 +56,7 @@ class CasesTable(Table):
 
     model: Text
     """Registered model."""
-    clips: Count
+    clips: Clips
     """How many."""
     split: Text = "test"
     """Split of the world: train, validation or test."""

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from harness.errors import UsageError
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -28,6 +30,16 @@ def results_option(function: F) -> F:
     return click.option(
         "--results", metavar="DIR", help="Where runs are kept [default: $DIPTYCH_RESULTS, or ./results]."
     )(function)
+
+
+def not_empty(text: str | None, option: str) -> None:
+    """Refuse an option whose value is an empty string: an unset variable of a script.
+
+    Raises:
+        UsageError: It is empty.
+    """
+    if text is not None and not text.strip():
+        raise UsageError(f"{option} is an empty string; name a path, or leave it out.")
 
 
 def names(text: str | None) -> list[str] | None:

@@ -148,11 +148,8 @@ class Drive:
         key = self._key(trial)
         self._flight.begin(trial.index)
 
-        def call() -> list[float] | None:
-            self._tell("warmup", trial)
-            return self._executor.warm_up(trial)
-
-        self._warmed[key] = settle(call, self._scale.warmups)
+        self._tell("warmup", trial)
+        self._warmed[key] = settle(lambda: self._executor.warm_up(trial), self._scale.warmups)
         if not self._notice_loss(key):
             self._warm[key] = self._executor.process
 

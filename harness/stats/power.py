@@ -36,7 +36,8 @@ def power_beyond(distance: float, sd: float, cases: int, confidence: float) -> f
     from scipy.stats import nct
 
     shift = distance * math.sqrt(cases) / sd
-    return float(nct.sf(t_quantile(confidence, cases - 1), cases - 1, shift))
+    found = float(nct.sf(t_quantile(confidence, cases - 1), cases - 1, shift))
+    return found if math.isfinite(found) else float(shift > 0)  # far out in a tail scipy gives no number
 
 
 def cases_needed(distance: float, sd: float, confidence: float, power: float) -> int | None:

@@ -7,6 +7,7 @@ held meanwhile, so that no process begins to write what goes.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -21,7 +22,7 @@ from harness.store.lines import line_facts, sound_length
 from harness.store.locate import MANIFEST, folders
 from harness.store.lock import WriterLock, writer_of
 
-TRIALS, LOCK, SAMPLES = "trials.jsonl", ".lock", "samples"
+TRIALS, SUMMARY, LOCK, SAMPLES = "trials.jsonl", "summary.json", ".lock", "samples"
 ASIDE = ".removed."
 TEMPORARY = (".partial", ".probe.")
 SETTLED_SECONDS = 3600.0
@@ -148,9 +149,30 @@ def run_garbage(folder: Path) -> list[Garbage]:
     found = [*leftovers(folder, 0.0), *leftovers(folder / SAMPLES, 0.0)]
     videos = sorted((folder / SAMPLES).glob("*.mkv"))
     if videos:
+        refuse_lost_records(folder)
         wanted = referred(folder / TRIALS)
         found += [Garbage(v, v.stat().st_size, "no record names it") for v in videos if v.stem not in wanted]
     return found
+
+
+def refuse_lost_records(folder: Path) -> None:
+    """Refuse to call videos orphans where the summary tells of more trials than have a record.
+
+    Raises:
+        DiptychError: Records are missing, and with them what the videos belong to.
+    """
+    try:
+        trials = json.loads((folder / SUMMARY).read_bytes())["trials"]
+        told = int(trials["finished"]) + int(trials["failed"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # an interrupted run has no summary
+    file = folder / TRIALS
+    found = file.read_bytes().count(b"\n") if file.exists() else 0
+    if found < told:
+        raise DiptychError(
+            f"{file} has {found} records and {SUMMARY} tells of {told} trials; restore it from a copy. "
+            f"See: diptych verify {folder}"
+        )
 
 
 def referred(file: Path) -> set[str]:

@@ -80,9 +80,15 @@ def find_run(run: str | Path, root: Path) -> Path:
     if len(ids) > 1:
         shown = ", ".join(ids[:8]) + (", …" if len(ids) > 8 else "")
         raise UsageError(f"run {text!r} is ambiguous: {len(ids)} runs begin so ({shown}). Type more of the id.")
+    copies = [folder for folder in matching if folder.parent.parent.name != "baselines"]
+    if len(copies) > 1:
+        places = ", ".join(str(folder) for folder in copies)
+        raise UsageError(f"run {text!r} is in several folders: {places}. Name one by its path.")
     if matching:
         return matching[0]  # a committed baseline and the run it was copied from: the run has the samples
     if path.is_dir():
         raise UsageError(f"{text!r} is a folder without {MANIFEST}: not a run, or killed before its first trial.")
     recent = [folder.name for folder in runs][-20:]
-    raise unknown("run", text, recent, f"runs are looked for in {root} and {root / 'baselines'}")
+    error = unknown("run", text, recent, "diptych results ls")
+    error.args = (f"{error.args[0]} (runs are looked for in {root} and {root / 'baselines'})",)
+    raise error

@@ -16,7 +16,7 @@ from harness.store.run_store import RunStore
 from harness.types import Metric
 from harness.verify.facts import Notes
 
-SUMMARY = "summary.json"
+SUMMARY, TRIALS = "summary.json", "trials.jsonl"
 SAME = 1e-9  # of a number in the summary: libraries may round another way, and nothing else
 REBUILD = "rebuild it with: diptych results rebuild"
 SHOWN = 3
@@ -48,12 +48,17 @@ def check_summary(
         why = f"the run is not finished ({len(records)} of {planned} trials)" if not whole else f"none; {REBUILD}"
         notes.skip("summary", why)
         return
-    remedy = f"{REBUILD} {store.manifest.run_id}"
+    remedy = f"{REBUILD} {store.path}"
     try:
         stored = json.loads(file.read_bytes())
         assert isinstance(stored, dict)
     except (ValueError, AssertionError, OSError) as error:
         notes.problem("summary", SUMMARY, f"it cannot be read ({error}); {remedy}")
+        return
+    told = told_trials(stored)
+    if told > len(records):
+        why = f"{told - len(records)} of {told} records are missing that {SUMMARY} tells of"
+        notes.problem("records", TRIALS, f"{why}. Restore it from a copy, or run them: diptych resume {store.path}")
         return
     notes.count("summaries")
     try:
@@ -68,8 +73,15 @@ def check_summary(
         notes.skip("summary", f"{why}; {remedy}")
     elif changed:
         more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
-        why = f"it is not what the records give: {'; '.join(changed[:SHOWN])}{more}; {remedy}"
-        notes.problem("summary", SUMMARY, why)
+        why = f"it is not what the records give: {'; '.join(changed[:SHOWN])}{more}"
+        notes.problem("summary", SUMMARY, f"{why}. Restore what was changed; if it is the summary alone, {remedy}")
+
+
+def told_trials(summary: Mapping[str, Any]) -> int:
+    """Return how many trials a summary tells of, 0 where it does not say."""
+    trials = summary.get("trials")
+    counts = [trials.get(name) for name in ("finished", "failed")] if isinstance(trials, dict) else []
+    return sum(number for number in counts if isinstance(number, int))
 
 
 def same_code(manifest: Manifest) -> bool:

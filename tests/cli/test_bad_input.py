@@ -162,6 +162,9 @@ def test_a_reader_that_leaves_early_is_no_error(plugin, tmp_path):
         (("run", "tiny", "--threads", "9999"), "must be from 1 to"),
         (("run", "tiny", "--trial-timeout", "0"), "positive number of seconds"),
         (("run", "tiny", "--trial-timeout", "nan"), "positive number of seconds"),
+        (("run", "tiny", "--trial-timeout", "1e300"), "up to 1e+07"),
+        (("export", "asv", "-o", ""), "empty string"),
+        (("report", "x", "-o", " "), "empty string"),
     ],
 )
 def test_numbers_that_no_machine_can_follow_are_refused(diptych, arguments, part):

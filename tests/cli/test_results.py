@@ -41,6 +41,7 @@ def root(tiny_results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         facts = json.loads((copy / "manifest.json").read_text())
         facts.update(run_id=copy.name, created_at=f"2026-01-0{number}T00:00:00+00:00")
         (copy / "manifest.json").write_text(json.dumps(facts))
+    (root / "tiny" / "half" / "summary.json").unlink()
     half = root / "tiny" / "half" / "trials.jsonl"
     half.write_text("".join(half.read_text().splitlines(keepends=True)[:9]))
     (root / "other" / "broken" / "manifest.json").write_text("{")
@@ -565,6 +566,26 @@ def test_gc_leaves_what_is_being_written_alone(diptych, root):
             assert not any("whole" in item["path"] for item in said.document["items"])
             assert [item for item in said.document["skipped"] if f"pid {os.getpid()}" in item["why"]]
             assert snapshot(root / "tiny" / "whole") == before
+
+
+def test_gc_keeps_the_videos_of_records_that_were_lost(diptych, root):
+    (root / "tiny" / "whole" / "trials.jsonl").unlink()
+    before = snapshot(root / "tiny" / "whole" / "samples")
+    said = diptych("results", "gc", "--json")
+    assert "0 records and summary.json tells of 24" in " ".join(item["why"] for item in said.document["skipped"])
+    assert snapshot(root / "tiny" / "whole" / "samples") == before
+    verified = diptych("verify", str(root / "tiny" / "whole"), "--json")
+    assert verified.code == 1
+    assert [p["what"] for p in verified.document["problems"]] == ["records"]
+    assert "rebuild" not in verified.document["problems"][0]["why"]
+
+
+def test_two_folders_of_one_run_are_told_apart_by_their_paths(diptych, root):
+    shutil.copytree(root / "tiny" / "whole", root / "copy" / "whole")
+    said = diptych("show", "whole", "--results", str(root))
+    assert said.code == 2
+    assert str(root / "copy" / "whole") in said.err
+    assert diptych("show", str(root / "copy" / "whole")).code == 0
 
 
 def test_gc_skips_a_run_whose_records_cannot_be_read(diptych, root):

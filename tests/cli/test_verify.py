@@ -167,7 +167,7 @@ TAMPERINGS: dict[str, tuple[Callable[[Path], None], str, str, str]] = {
     ),
     "seconds": (change_line(5, set_at("seconds", [0.5])), "value", "trial 5", "durations and counts give 8.0"),
     "quality": (change_line(5, set_at("values", "psnr", 60.0)), "summary", "summary.json", "results rebuild"),
-    "lost record": (drop_a_line, "summary", "summary.json", "finished: 24 → 23"),
+    "lost record": (drop_a_line, "records", "trials.jsonl", "1 of 24 records are missing"),
     "summary's verdict": (
         change_summary(set_at("findings", 0, "verdict", "within noise")),
         "summary",

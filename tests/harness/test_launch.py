@@ -78,7 +78,7 @@ def test_a_trial_that_its_process_does_not_survive_fails_and_the_rest_goes_on(
     assert [s.reason for s in read_sessions(result.path)] == ["a worker process was lost"] * lost
     sessions = [r.session for r in RunStore.open(result.path).records()]
     assert max(sessions) == int(lost), "trials of the new process are told apart from those of the old one"
-    again = resume(result, retry_failed=True, trial_timeout_seconds=1.5)
+    again = resume(result, retry_failed=True)  # with the run's own limit of time
     assert outcomes(again)["fast", "case1"] == kind
 
 

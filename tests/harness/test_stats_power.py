@@ -93,3 +93,8 @@ def test_the_upper_limit_of_a_spread_is_above_it_as_often_as_it_says(cases):
     share = np.mean([upper_sd(sd, cases, 0.8) >= 2.0 for sd in recorded])
     assert abs(share - 0.8) < 4 * math.sqrt(0.16 / SIMULATED)
     assert upper_sd(0.0, cases, 0.8) == 0.0
+
+
+def test_far_out_in_a_tail_power_is_still_a_number():
+    assert power_beyond(1e9, 1.0, 64, 0.95) == 1.0
+    assert power_beyond(-1e9, 1.0, 64, 0.95) == 0.0

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from harness.cli.exporting import AsvFacts, export_asv
-from harness.cli.options import common, results_option
+from harness.cli.options import common, not_empty, results_option
 from harness.cli.output import Output
 from harness.stats.sentences import count
 
@@ -34,10 +34,11 @@ def asv_command(
 ) -> None:
     """Write runs as results of asv (airspeed velocity), a history of commits.
 
-    Without RUN: all runs, and the committed baselines. The folder then holds these and nothing else. Everything is
+    Without RUN: all runs, and the committed baselines. Of results, the folder then holds these alone. Everything is
     exported as lower is better: seconds per frame, 1 - ssim, time relative to the baseline. Runs of a changed tree
     belong to no commit and are left out.
     """
+    not_empty(folder, "-o")
     facts = export_asv(
         runs,
         None if folder is None else Path(folder),

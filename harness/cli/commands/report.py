@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.options import common, results_option
+from harness.cli.options import common, not_empty, results_option
 from harness.cli.output import Output
 from harness.cli.verbs import write_report
 from harness.stats.sentences import count
@@ -20,5 +20,6 @@ from harness.stats.sentences import count
 @click.pass_obj
 def command(output: Output, runs: tuple[str, ...], target: str | None, results: str | None) -> None:
     """Write one self-contained HTML page of one or more runs."""
+    not_empty(target, "-o")
     written = write_report(runs, None if target is None else Path(target), results)
     output.emit(written, lambda: f"{written.path} ({written.bytes} bytes, {count(len(written.runs), 'run')})")

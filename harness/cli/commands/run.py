@@ -106,6 +106,6 @@ def tell(ctx: click.Context, facts: RunFacts) -> None:
     if facts.trials.complete_pairs == 0:
         say(
             f"error: no complete pair: {facts.trials.failed} of {facts.trials.planned} trials failed. "
-            f"Try again with: diptych resume {facts.run_id} --retry-failed"
+            f"Try again with: diptych resume {facts.path} --retry-failed"
         )
         ctx.exit(1)

@@ -37,7 +37,7 @@ def _text(output: Output, facts: RunFacts, everything: bool) -> str:
         f"{trials.finished} of {trials.planned} trials finished, {trials.failed} failed, {trials.unpaired} unpaired\n"
     )
     if trials.finished + trials.failed < trials.planned:
-        output.stream.write(f"not finished yet; to go on: diptych resume {facts.run_id}\n")
+        output.stream.write(f"not finished yet; to go on: diptych resume {facts.path}\n")
     if everything:
         print_findings(output, facts.findings, everything=True)
     else:
