@@ -215,6 +215,25 @@ def children_of(process: int) -> list[psutil.Process]:
     return psutil.Process(process).children(recursive=True)
 
 
+def test_a_worker_that_is_told_no_more_ends_at_once_in_the_middle_of_a_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FAULTS, json.dumps({"fast case0": "hang"}))
+    suite = a_suite(1)
+    plan = make_plan(suite, "smoke", 0)
+    request = Request(suite=suite, plan=plan, device="cpu", threads=1, keep_samples=0)
+    executor = SupervisedExecutor(request, WORKER)
+    worker = executor._child
+    assert worker is not None
+    assert worker.stdin is not None
+    try:
+        trial = next(trial for trial in plan.trials if trial.arm == "fast")
+        command = {"do": "run", "trial": trial.model_dump(mode="json"), "session": 0, "halves": []}
+        worker.stdin.write(json.dumps(command).encode() + b"\n")
+        worker.stdin.close()  # the parent lives, so only the worker itself can end it
+        assert worker.wait(20) == -signal.SIGKILL
+    finally:
+        executor.close()
+
+
 @pytest.mark.parametrize(
     "how", [signal.SIGKILL, *(pytest.param(how, marks=pytest.mark.full) for how in (signal.SIGTERM, signal.SIGINT))]
 )
