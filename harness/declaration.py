@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Iterator, Mapping
 
 from pydantic import ValidationError
 
+from harness.entry import resolve
 from harness.errors import DiptychError
 from harness.params import ParamModels, Params
 from harness.problems import Place, Problem, ProblemsError, choice, problems_of
@@ -168,6 +168,5 @@ def param_models(registry: Registry, maker: str) -> ParamModels | None:
         return None
     if home is None:
         return None
-    module, _, attribute = home.partition(":")
-    found: ParamModels = getattr(importlib.import_module(module), attribute)
+    found: ParamModels = resolve(home)
     return found

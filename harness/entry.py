@@ -10,6 +10,12 @@ from harness.errors import DiptychError
 from harness.plugins import explain
 
 
+def resolve(target: str) -> Any:
+    """Import what ``"module:attribute"`` names."""
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
 @dataclass(frozen=True)
 class Entry:
     """One registered component.
@@ -47,11 +53,10 @@ class Entry:
         """
         if not isinstance(self.target, str):
             return self.target
-        module, _, attribute = self.target.partition(":")
         try:
-            return getattr(importlib.import_module(module), attribute)
+            return resolve(self.target)
         except Exception as error:
-            why = explain(error, module)
+            why = explain(error, self.target.partition(":")[0])
             raise DiptychError(f"{self.kind} {self.name!r} ({self.origin}) cannot be loaded: {why}") from error
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.store.names import SAMPLES
 from harness.store.records import BlockKey, Plan, Sample
-from harness.store.run_store import SAMPLES
 from harness.store.video import save_video
 from harness.types import Made
 

@@ -22,7 +22,8 @@ from harness.benches.rows import BenchRow, row
 from harness.benches.synthetic import a_manifest, a_record, write_run_with_videos, write_runs
 from harness.registry import register
 from harness.store.index import INDEX, indexed_runs
-from harness.store.run_store import TRIALS, RunStore
+from harness.store.names import TRIALS
+from harness.store.run_store import RunStore
 
 LS_SECONDS, AGGREGATE_SECONDS = 1.0, 5.0
 BEST_OF = 3

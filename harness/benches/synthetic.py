@@ -11,8 +11,8 @@ import numpy as np
 from harness.plan import make_plan
 from harness.provenance import comparability_key, declaration_sha256
 from harness.store.lines import format_line
+from harness.store.names import MANIFEST, SAMPLES, TRIALS
 from harness.store.records import Manifest, PlannedTrial, Sample, TrialRecord
-from harness.store.run_store import MANIFEST, SAMPLES, TRIALS
 from harness.store.video import save_video
 from harness.types import Arm, Case, Scale, Suite, Threshold
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-import importlib
 
+from harness.entry import resolve
 from harness.registry import REGISTRY, Registry
 
 PACKAGES: tuple[tuple[str, str], ...] = (
@@ -41,6 +41,5 @@ def reach(target: str) -> object:
     Args:
         target: Such as ``"reports.report:write_report"``.
     """
-    module, _, attribute = target.partition(":")
-    thing: object = getattr(importlib.import_module(module), attribute)
+    thing: object = resolve(target)
     return thing

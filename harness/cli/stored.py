@@ -24,10 +24,11 @@ def list_results(suite: str | None = None, results: str | None = None) -> Stored
     Raises:
         UsageError: There is no run of that suite; names the suites that have runs.
     """
-    from harness.store.cleaning import LOCK, is_baseline
+    from harness.store.cleaning import is_baseline
     from harness.store.index import indexed_runs
     from harness.store.locate import results_root
     from harness.store.lock import writer_of
+    from harness.store.names import LOCK
 
     root = results_root(results)
     rows = []
@@ -99,9 +100,10 @@ def removable(runs: Sequence[str], *, baselines: bool = False, results: str | No
         UsageError: No such run, or a baseline that was not asked for.
         DiptychError: One is being written.
     """
-    from harness.store.cleaning import LOCK, is_baseline
+    from harness.store.cleaning import is_baseline
     from harness.store.locate import find_run, results_root
     from harness.store.lock import writer_of
+    from harness.store.names import LOCK
 
     root = results_root(results)
     folders = list(dict.fromkeys(find_run(run, root) for run in runs))
@@ -198,7 +200,8 @@ def rebuild_summaries(runs: Sequence[str], results: str | None = None) -> Change
     """
     from harness.result import analysed, summary_facts
     from harness.store.locate import find_run, results_root
-    from harness.store.run_store import SUMMARY, RunStore
+    from harness.store.names import SUMMARY
+    from harness.store.run_store import RunStore
 
     metrics, root = load_metrics(), results_root(results)
     items = []

@@ -9,7 +9,7 @@ from statistics import median
 from harness.launch.executor import Executor
 from harness.progress import Progress, Teller
 from harness.store.in_flight import InFlight
-from harness.store.records import BlockKey, Plan, PlannedTrial, TrialRecord
+from harness.store.records import BlockKey, Plan, PlannedTrial, TrialRecord, by_block
 from harness.store.run_store import RunStore
 from harness.trial import failed, shape_key
 from harness.types import Case, Scale
@@ -109,9 +109,7 @@ class Drive:
             for trial in deadly:
                 self._keep(trial, self._died(trial))
             left = [trial for trial in todo if trial not in deadly] if deadly else todo
-            blocks: dict[BlockKey, list[PlannedTrial]] = {}
-            for trial in left:
-                blocks.setdefault(trial.block, []).append(trial)
+            blocks = by_block(left)
             for trial in left:
                 self._one(trial, blocks[trial.block])
         except BaseException:

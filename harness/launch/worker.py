@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import faulthandler
-import importlib
 import json
 import logging
 import os
@@ -24,6 +23,7 @@ import traceback
 from pathlib import Path
 from typing import Any, TextIO
 
+from harness.entry import resolve
 from harness.errors import DiptychError
 from harness.launch.executor import Request
 from harness.launch.local import LocalExecutor
@@ -72,9 +72,7 @@ class Worker:
 
     def build(self, request: Any, registry: str) -> dict[str, Any]:
         """Build what the trials need, from the registry that ``module:function`` returns."""
-        module, _, function = registry.partition(":")
-        filled = getattr(importlib.import_module(module), function)()
-        self._executor = LocalExecutor(Request.model_validate(request), filled)
+        self._executor = LocalExecutor(Request.model_validate(request), resolve(registry)())
         return {"context": self._executor.context}
 
     def begin(self, folder: str) -> dict[str, Any]:

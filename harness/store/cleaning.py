@@ -19,10 +19,10 @@ from pathlib import Path
 from harness.errors import DiptychError
 from harness.store.index import folder_bytes
 from harness.store.lines import line_facts, sound_length
-from harness.store.locate import MANIFEST, folders
+from harness.store.locate import folders
 from harness.store.lock import WriterLock, writer_of
+from harness.store.names import LOCK, MANIFEST, SAMPLES, SUMMARY, TRIALS
 
-TRIALS, SUMMARY, LOCK, SAMPLES = "trials.jsonl", "summary.json", ".lock", "samples"
 ASIDE = ".removed."
 TEMPORARY = (".partial", ".probe.")
 SETTLED_SECONDS = 3600.0

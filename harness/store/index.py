@@ -27,8 +27,9 @@ from typing_extensions import TypedDict
 from harness.errors import DiptychError
 from harness.files import write_atomically
 from harness.store.locate import list_runs
+from harness.store.names import MANIFEST, TRIALS
 from harness.store.records import SCHEMA_VERSION
-from harness.store.scan import MANIFEST, TRIALS, Scan, scan
+from harness.store.scan import Scan, scan
 
 INDEX = ".index.json"
 INDEX_VERSION = f"1.{SCHEMA_VERSION}"

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.errors import UsageError, unknown
+from harness.store.names import MANIFEST
 
-MANIFEST = "manifest.json"
 VARIABLE = "DIPTYCH_RESULTS"
 
 

@@ -7,6 +7,7 @@ plan), *context* (what can change a number) and *info* (what cannot).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import Field
@@ -59,6 +60,14 @@ class PlannedTrial(Data):
     seed: int = Field(ge=0)
 
 
+def by_block(trials: Iterable[PlannedTrial]) -> dict[BlockKey, list[PlannedTrial]]:
+    """Return the trials of every block, in order."""
+    found: dict[BlockKey, list[PlannedTrial]] = {}
+    for trial in trials:
+        found.setdefault(trial.block, []).append(trial)
+    return found
+
+
 class Plan(Data):
     """Every trial of a run, in the order in which they are run.
 
@@ -86,11 +95,7 @@ class Plan(Data):
     @property
     def blocks(self) -> tuple[BlockKey, ...]:
         """The blocks, in order."""
-        seen: dict[tuple[str, str, int], BlockKey] = {}
-        for trial in self.trials:
-            key = trial.block
-            seen.setdefault((key.group, key.case, key.repetition), key)
-        return tuple(seen.values())
+        return tuple(by_block(self.trials))
 
 
 class FeatureRows(Data):

@@ -27,17 +27,10 @@ from harness.files import sync_folder, usable_folder, write_atomically
 from harness.store import video
 from harness.store.lines import format_line, format_manifest, parse_line, parse_manifest, sound_end, sound_length
 from harness.store.lock import WriterLock
+from harness.store.names import LOCK, MANIFEST, SAMPLES, SUMMARY, TORN, TRIALS
 from harness.store.records import Manifest, TrialRecord
 from harness.store.sessions import SESSIONS, add_session, contexts, read_sessions, session_problems
 
-MANIFEST, TRIALS, TORN, LOCK, SUMMARY, SAMPLES = (
-    "manifest.json",
-    "trials.jsonl",
-    "trials.torn",
-    ".lock",
-    "summary.json",
-    "samples",
-)
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -251,10 +244,6 @@ class RunStore:
             self._report(f"line {number} of {TRIALS} repeats trial {record.index}, which is finished, and is ignored")
             return
         found[record.index] = record
-
-    def save_video(self, frames: Any) -> str:
-        """Keep uint8 ``[T, H, W, 3]`` in ``samples/`` and return its name, by content."""
-        return video.save_video(self.path / SAMPLES, frames)
 
     def load_video(self, name: str) -> NDArray[np.uint8]:
         """Read the video called ``name`` from ``samples/`` and check it against its name."""

@@ -17,9 +17,8 @@ from typing_extensions import TypedDict
 from harness.errors import DiptychError
 from harness.store.lines import damaged_line, first_line, line_facts, manifest_facts, parse_manifest, sound_length
 from harness.store.migrations import RESTORE
+from harness.store.names import MANIFEST, TRIALS
 from harness.store.records import SCHEMA_VERSION
-
-MANIFEST, TRIALS = "manifest.json", "trials.jsonl"
 
 
 class Block(TypedDict):

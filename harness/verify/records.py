@@ -10,13 +10,13 @@ from typing import Any, cast
 from harness.declaration import judged_metrics
 from harness.errors import DiptychError, RejectedError
 from harness.store.lines import line_facts, parse_line, sound_length
+from harness.store.names import TRIALS
 from harness.store.records import BlockKey, Manifest, PlannedTrial, TrialRecord
 from harness.store.sessions import read_sessions
 from harness.trial import check_hashes
 from harness.types import Made, Metric
 from harness.verify.facts import Notes
 
-TRIALS = "trials.jsonl"
 TOLERANCE = 1e-12  # of a value that is computed again: only the order of operations may have changed
 NON_FINITE = (b"NaN", b"Infinity")
 

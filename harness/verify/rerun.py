@@ -36,7 +36,8 @@ from harness.progress import Progress, Teller
 from harness.provenance import differences
 from harness.registry import Registry
 from harness.stats.paired import t_quantile
-from harness.store.records import BlockKey, Manifest, PlannedTrial, TrialRecord
+from harness.store.names import TRIALS
+from harness.store.records import BlockKey, Manifest, PlannedTrial, TrialRecord, by_block
 from harness.store.run_store import RunStore
 from harness.trial import shape_key
 from harness.types import Metric
@@ -83,9 +84,10 @@ def rerun(
         What it showed; None where it could not be done, which is a problem.
     """
     manifest = store.manifest
-    whole = [b for b in manifest.plan.blocks if all(t.index in records for t in manifest.plan.trials if t.block == b)]
+    planned = by_block(manifest.plan.trials)
+    whole = [block for block, trials in planned.items() if all(trial.index in records for trial in trials)]
     if not whole:
-        notes.problem("rerun", "trials.jsonl", "no block is complete: there is nothing to run again")
+        notes.problem("rerun", TRIALS, "no block is complete: there is nothing to run again")
         return None
     blocks = chosen_blocks(whole, count)
     if len(blocks) < count:
@@ -145,8 +147,9 @@ def run_blocks(
         warm.add(key)
         settle(call, scale.warmups)
 
+    mates = by_block(todo)
     for trial in todo:
-        for cold in (t for t in todo if t.block == trial.block):
+        for cold in mates[trial.block]:
             heat(cold)
         tell("trial", trial)
         halves = [r for r in again.values() if r.block == trial.block and r.status == "finished"]

@@ -7,10 +7,9 @@ import hashlib
 from harness.errors import DiptychError
 from harness.plan import make_plan
 from harness.provenance import comparability_key, declaration_sha256
+from harness.store.names import MANIFEST
 from harness.store.records import Manifest
 from harness.verify.facts import Notes
-
-MANIFEST = "manifest.json"
 
 
 def check_plan(manifest: Manifest, notes: Notes) -> None:

@@ -11,12 +11,12 @@ from typing import Any
 from harness.errors import DiptychError
 from harness.provenance import code_facts, installed_packages
 from harness.result import analysed, summary_facts
+from harness.store.names import SUMMARY, TRIALS
 from harness.store.records import Manifest, TrialRecord
 from harness.store.run_store import RunStore
 from harness.types import Metric
 from harness.verify.facts import Notes
 
-SUMMARY, TRIALS = "summary.json", "trials.jsonl"
 SAME = 1e-9  # of a number in the summary: libraries may round another way, and nothing else
 REBUILD = "rebuild it with: diptych results rebuild"
 SHOWN = 3

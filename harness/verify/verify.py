@@ -9,8 +9,9 @@ from pathlib import Path
 from harness.errors import DiptychError, unknown
 from harness.progress import Progress
 from harness.registry import Registry
+from harness.store.names import MANIFEST
 from harness.store.records import Manifest
-from harness.store.run_store import MANIFEST, RunStore
+from harness.store.run_store import RunStore
 from harness.types import Metric
 from harness.verify.facts import Notes, Rerun, Verification
 from harness.verify.records import check_complete, check_lines, check_pairs, check_values

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from harness.errors import DiptychError
 from harness.provenance import cpu_model, installed_packages
 from harness.store.cleaning import is_baseline
+from harness.store.names import SAMPLES
 from harness.store.records import Manifest, TrialRecord
 from harness.store.video import load_video
 from harness.trial import trial_hashes
@@ -22,7 +23,6 @@ from harness.types import Made, Metric
 from harness.verify.facts import Notes
 from harness.verify.records import NeedsMoreError, Remembered, name_of
 
-SAMPLES = "samples"
 TOLD = 25  # videos from one line of progress to the next
 ELSEWHERE = 1e-6  # of a score that other versions compute again: they may round another way, and nothing else
 

@@ -1,0 +1,8 @@
+"""What the files in a run's folder are called."""
+
+MANIFEST = "manifest.json"
+TRIALS = "trials.jsonl"
+TORN = "trials.torn"
+SUMMARY = "summary.json"
+SAMPLES = "samples"
+LOCK = ".lock"
