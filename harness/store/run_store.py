@@ -245,6 +245,10 @@ class RunStore:
             return
         found[record.index] = record
 
+    def save_video(self, frames: Any) -> str:
+        """Keep uint8 ``[T, H, W, 3]`` in ``samples/`` and return its name, by content."""
+        return video.save_video(self.path / SAMPLES, frames)
+
     def load_video(self, name: str) -> NDArray[np.uint8]:
         """Read the video called ``name`` from ``samples/`` and check it against its name."""
         return video.load_video(self.path / SAMPLES, name)

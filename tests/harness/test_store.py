@@ -498,10 +498,10 @@ def test_every_level_of_every_channel_survives(tmp_path: Path) -> None:
 def test_names_tell_shape_and_content_apart(store: RunStore) -> None:
     frames = np.zeros((2, 4, 8, 3), np.uint8)
     names = {
-        video.save_video(store.path / "samples", frames),
-        video.save_video(store.path / "samples", frames.reshape(2, 8, 4, 3)),
-        video.save_video(store.path / "samples", frames.reshape(4, 4, 4, 3)),
-        video.save_video(store.path / "samples", frames + 1),
+        store.save_video(frames),
+        store.save_video(frames.reshape(2, 8, 4, 3)),
+        store.save_video(frames.reshape(4, 4, 4, 3)),
+        store.save_video(frames + 1),
     }
     assert len(names) == 4
     assert store.save_video(np.asfortranarray(frames)) in names
