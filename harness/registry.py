@@ -1,4 +1,4 @@
-"""One registry for everything that has a name: suites, models, schedules, metrics, worlds, makers, extractors.
+"""One registry for everything that has a name: suites, models, schedules, metrics, worlds, assets and so on.
 
 A component registers itself when its module is imported::
 
@@ -44,6 +44,7 @@ PLURALS = {
     "maker": "makers",
     "extractor": "extractors",
     "bench": "benches",
+    "asset": "assets",
 }
 
 

@@ -96,6 +96,7 @@ def run_trial(bench: Bench, trial: PlannedTrial, session: int, halves: Iterable[
             **common,
             status="finished",
             values=metric_values(made, case, bench.metrics),
+            frame_values=metric_frame_values(made, case, bench.metrics),
             seconds=[float(s) for s in made.seconds],
             first_call_seconds=made.first_call_seconds,
             prefill_seconds=made.prefill_seconds,
@@ -239,6 +240,25 @@ def metric_values(made: Made, case: Case, metrics: Mapping[str, Metric]) -> dict
             raise RejectedError("NotFinite", f"metric {name} is {value}")
         values[name] = None if value is None else float(value)
     return values
+
+
+def metric_frame_values(made: Made, case: Case, metrics: Mapping[str, Metric]) -> dict[str, list[float]]:
+    """Compute the metrics that have a value for every generated frame.
+
+    Raises:
+        RejectedError: One is NaN or infinite.
+    """
+    found: dict[str, list[float]] = {}
+    for name, metric in metrics.items():
+        if metric.per_frame is None or (case.speed_only and metric.quality):
+            continue
+        values = metric.per_frame(made)
+        if values is None:
+            continue
+        if not all(math.isfinite(value) for value in values):
+            raise RejectedError("NotFinite", f"metric {name} is {values} frame by frame")
+        found[name] = [float(value) for value in values]
+    return found
 
 
 def feature_rows(made: Made, extractors: Mapping[str, Extractor]) -> dict[str, FeatureRows]:

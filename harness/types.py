@@ -20,6 +20,10 @@ ConclusionWord = Literal[
     "faster, quality inconclusive",
     "not faster",
     "speed only",
+    "better quality",
+    "worse quality",
+    "comparable quality",
+    "quality inconclusive",
 ]
 Value = bool | int | float | str | None
 
@@ -112,6 +116,22 @@ class Threshold(Data):
     why: str = ""
 
 
+class Expectation(Data):
+    """What a metric must say of an arm, so that it can be trusted where the answer is not known.
+
+    Attributes:
+        arm: The arm.
+        metric: Quality metric.
+        verdict: What it must read.
+        why: The reason, for a reader.
+    """
+
+    arm: str
+    metric: str
+    verdict: Verdict
+    why: str = ""
+
+
 class Suite(Data):
     """A question: arms × cases, a baseline arm, metrics, thresholds.
 
@@ -130,6 +150,7 @@ class Suite(Data):
         thresholds: Verdict thresholds of the other metrics.
         negative_control: Arm that must be judged *regressed* in quality, or None.
         placebo: True for A/A suites, which must never say improved or regressed.
+        expectations: Verdicts known before measuring; a note names every one that is not met.
     """
 
     name: str
@@ -146,6 +167,7 @@ class Suite(Data):
     thresholds: tuple[Threshold, ...] = ()
     negative_control: str | None = None
     placebo: bool = False
+    expectations: tuple[Expectation, ...] = ()
 
     def arm(self, name: str) -> Arm:
         """Return the arm called ``name`` (KeyError if there is none)."""
@@ -252,6 +274,10 @@ class Metric:
         feature_space: For set metrics, the registered extractor.
         distance: For set metrics, ``f(generated, reference) -> float`` on float64 feature rows.
         needs_full_rank: For set metrics, True if a verdict needs more clips than feature dimensions.
+        per_frame: From a :class:`Made` to one value per generated frame, in order, where the metric has such; the
+            record keeps them beside the trial's value.
+        assets: Registered assets (weight files) that it cannot do without. Where one is absent before the run, so is
+            the metric, with the reason; nothing is downloaded during a measurement.
     """
 
     name: str
@@ -267,6 +293,8 @@ class Metric:
     feature_space: str | None = None
     distance: Callable[[Any, Any], float] | None = None
     needs_full_rank: bool = False
+    per_frame: Callable[[Made], list[float] | None] | None = None
+    assets: tuple[str, ...] = ()
 
 
 @dataclass
@@ -289,6 +317,8 @@ class Made:
         hashes: SHA-256 of ``prompt``, ``noise``, ``weights`` (needed: halves are matched by them) and ``tokens``.
         info: Anything else worth keeping (JSON).
         tokens: Generated tokens, int ``[frames, rows * columns]``, or None.
+        actions: Ids of the actions, int ``[frames]``, or None: ``actions[t]`` leads to generated frame t from the one
+            before it (for t = 0, from the last prompt frame).
     """
 
     video: Any
@@ -305,3 +335,4 @@ class Made:
     flags: list[str] = field(default_factory=list)
     info: dict[str, Any] = field(default_factory=dict)
     tokens: Any = None
+    actions: Any = None

@@ -16,6 +16,7 @@ PACKAGES: tuple[tuple[str, str], ...] = (
     ("maker", "models.makers"),
     ("extractor", "models.extractors.catalogue"),
     ("bench", "harness.benches"),
+    ("asset", "models.assets"),
 )
 
 

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from harness.types import Data, Scale, Suite
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 Status = Literal["finished", "failed"]
 
 FLAGS = {
@@ -151,6 +151,7 @@ class TrialRecord(Data):
         started_at: ISO 8601, UTC.
         session: Which process made it: 0 began the run, each resume counts one more (``sessions.jsonl``).
         values: Metric name → value; None where the metric does not apply to this trial.
+        frame_values: Metric name → one value per generated frame, for metrics that have such.
         seconds: Duration of each timed repeat, in seconds.
         first_call_seconds: Duration of the session's first call on these shapes, or None; the same in all its trials.
         prefill_seconds: Duration of one pass over the prompt alone, or None.
@@ -177,6 +178,7 @@ class TrialRecord(Data):
     started_at: str
     session: int = Field(default=0, ge=0)
     values: dict[str, float | None] = Field(default_factory=dict)
+    frame_values: dict[str, list[float]] = Field(default_factory=dict)
     seconds: list[float] = Field(default_factory=list)
     first_call_seconds: float | None = None
     prefill_seconds: float | None = None

@@ -149,6 +149,9 @@ class DecodingMaker:
                 **measured.info,
             },
             tokens=tokens.numpy(),
+            actions=prompt.clip.actions[grid.prompt_frames - 1 : grid.prompt_frames + grid.frames - 1]
+            if grid.prompt_frames
+            else None,  # nothing leads to the very first frame
         )
 
     def _ready(self, arm: Arm, case: Case, loaded: Loaded) -> Ready:

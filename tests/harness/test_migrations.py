@@ -37,6 +37,14 @@ FILES = {
 }
 
 
+SCHEMA_2 = GOLDEN / "schema-2" / "20261125T021843Z-smoke-5b4c05"
+FILES_2 = {
+    "manifest.json": "8427873ac17f88be89a64b21e980f8925d59fbcfb2314dee1d2c3f240bbbc916",
+    "summary.json": "095cc7b71a836057304398080939a4088b8e10e2cadeb7dd12e0ac5996997bf0",
+    "trials.jsonl": "a9d5f3adbd56eb1e10e735019b7c7b766f152413ae35eec46c6df28c21c76e72",
+}
+
+
 def manifests_of_version(version: int) -> list[Path]:
     found = [*ROOT.glob("results/baselines/*/*/manifest.json"), *GOLDEN.glob("*/*/manifest.json")]
     return [path for path in found if json.loads(path.read_text())["schema_version"] == version]
@@ -57,6 +65,8 @@ def test_golden_files_are_the_ones_that_were_recorded() -> None:
     assert {path.name: file_sha256(path) for path in SCHEMA_1.iterdir() if path.is_file()} == FILES
     assert {path.name[:12]: file_sha256(path) for path in (SCHEMA_1 / "samples").iterdir()} == SAMPLES
     assert [path.name for path in SCHEMA_1.parent.iterdir()] == [SCHEMA_1.name]
+    assert {path.name: file_sha256(path) for path in SCHEMA_2.iterdir()} == FILES_2
+    assert [path.name for path in SCHEMA_2.parent.iterdir()] == [SCHEMA_2.name]
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +92,25 @@ def test_a_golden_run_of_version_1_loads_as_today(store: RunStore) -> None:
         }
     for path in (SCHEMA_1 / "samples").iterdir():
         assert store.load_video(path.stem).shape[1:] == (72, 72, 3)
+
+
+def test_a_golden_run_of_version_2_loads_as_today() -> None:
+    golden = RunStore.open(SCHEMA_2)
+    manifest, records = golden.manifest, golden.records()
+    assert manifest.schema_version == SCHEMA_VERSION
+    assert manifest.suite.expectations == ()
+    assert manifest.declaration_sha256 == declaration_sha256(manifest.suite)
+    assert manifest.comparability_key == comparability_key(manifest.suite, manifest.plan, manifest.context)
+    assert len(records) == 24
+    assert {record.schema_version for record in records} == {SCHEMA_VERSION}
+    assert all(record.frame_values == {} and record.warmup_seconds is not None for record in records)
+
+
+def test_a_changed_declaration_of_version_2_stays_wrong() -> None:
+    facts = json.loads((SCHEMA_2 / "manifest.json").read_text())
+    facts["suite"]["margin"] *= 2  # after measuring
+    manifest = Manifest(**migrated(facts, "manifest", "x"))
+    assert manifest.declaration_sha256 != declaration_sha256(manifest.suite)
 
 
 def test_a_golden_run_is_analysed_and_compared(store: RunStore) -> None:
