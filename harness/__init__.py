@@ -13,6 +13,7 @@ from harness import torchvision_cpu
 
 if TYPE_CHECKING:
     from harness.analyse import Analysis, Comparison
+    from harness.cli.assets import AssetsFacts, fetch_assets, list_assets, verify_assets
     from harness.cli.checking import CheckFacts, check_component
     from harness.cli.checks import Check, check_machine
     from harness.cli.exporting import AsvFacts, export_asv
@@ -44,6 +45,7 @@ __version__ = "0.1.0.dev0"
 
 _HOMES = {
     "harness.analyse": ("Analysis", "Comparison"),
+    "harness.cli.assets": ("AssetsFacts", "fetch_assets", "list_assets", "verify_assets"),
     "harness.cli.checking": ("CheckFacts", "check_component"),
     "harness.cli.checks": ("Check", "check_machine"),
     "harness.cli.listing": ("Item", "Listing", "list_items"),
@@ -95,6 +97,7 @@ __all__ = [
     "REGISTRY",
     "Analysis",
     "Arm",
+    "AssetsFacts",
     "AsvFacts",
     "BlockKey",
     "Case",
@@ -132,8 +135,10 @@ __all__ = [
     "describe_schema",
     "export_asv",
     "export_runs",
+    "fetch_assets",
     "findings_frame",
     "get_suite",
+    "list_assets",
     "list_items",
     "list_results",
     "load_run",
@@ -148,6 +153,7 @@ __all__ = [
     "train_tokenizer",
     "train_video_transformer",
     "trials_frame",
+    "verify_assets",
     "verify_run",
     "write_report",
 ]

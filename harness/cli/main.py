@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "power": ("harness.cli.commands.power:command", "Say how many blocks a wished effect needs, from a recorded run."),
     "export": ("harness.cli.commands.export:command", "Write runs in the formats of other tools: asv."),
     "bench": ("harness.cli.commands.bench:command", "Measure Diptych itself: statistics, store."),
+    "assets": ("harness.cli.commands.assets:command", "List, fetch and check the weight files that are used."),
     "train": ("harness.cli.commands.train:command", "Train the zoo's tokenizer or video transformer."),
     "check": ("harness.cli.commands.check:command", "Check a component by the laws of its kind."),
     "schema": ("harness.cli.commands.schema:command", "Print the JSON Schema of a suite's TOML file."),
