@@ -81,7 +81,7 @@ def test_a_lossy_file_is_near_and_said_to_be_of_such_a_codec(tmp_path: Path) -> 
     assert 0 < error < 6
     assert found.facts.codec == "h264"
     assert found.facts.lossless is None  # H.264 has a lossless profile that its name does not tell
-    assert read_video(write(tmp_path / "b.avi", frames, codec="mpeg4")).facts.lossless is False
+    assert read_video(write(tmp_path / "b.mkv", frames, codec="mpeg4")).facts.lossless is False
 
 
 def rgb_of(y: float, u: float, v: float, matrix: str, full: bool) -> list[float]:
