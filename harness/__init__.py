@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from harness.cli.power import suite_power
     from harness.cli.running import resume_run, run_suite
     from harness.cli.schemas import describe_schema
+    from harness.cli.scoring import score
     from harness.cli.stored import (
         aggregate_runs,
         collect_garbage,
@@ -71,6 +72,7 @@ _HOMES = {
         "rebuild_summaries",
         "remove_runs",
     ),
+    "harness.cli.scoring": ("score",),
     "harness.cli.verifying": ("verify_run",),
     "harness.errors": ("DiptychError", "UsageError"),
     "harness.cli.frames": ("Run", "findings_frame", "load_run", "trials_frame"),
@@ -148,6 +150,7 @@ __all__ = [
     "remove_runs",
     "resume_run",
     "run_suite",
+    "score",
     "show_run",
     "suite_power",
     "train_tokenizer",

@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("harness.cli.commands.compare:command", "Compare two runs of one suite, arm by arm."),
     "report": ("harness.cli.commands.report:command", "Write an HTML report of one or more runs."),
     "verify": ("harness.cli.commands.verify:command", "Check that a run is still what it was; run parts of it again."),
+    "score": ("harness.cli.commands.score:command", "Score anyone's videos, alone or against a reference folder."),
     "results": ("harness.cli.commands.results:command", "List, export, clean up and remove runs."),
     "power": ("harness.cli.commands.power:command", "Say how many blocks a wished effect needs, from a recorded run."),
     "export": ("harness.cli.commands.export:command", "Write runs in the formats of other tools: asv."),

@@ -136,3 +136,27 @@ def transferring() -> Iterator[Callable[[str, int, int | None], None]]:
             bar.update(tasks[name], completed=done, total=total)
 
         yield show
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int, str], None]]:
+    """Show how far something countable is; give the yielded function (done, total, name of the next).
+
+    Args:
+        what: What is counted, such as ``"videos"``.
+    """
+    if not is_terminal(sys.stderr):
+
+        def tell(done: int, total: int, name: str) -> None:
+            if total and worth_a_line(done, total):
+                say(f"{done}/{total} {what}{': ' * bool(name)}{name}")
+
+        yield tell
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}", markup=False))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total, name: bar.update(task, completed=done, total=total, description=name)
