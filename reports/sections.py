@@ -139,7 +139,7 @@ def build_section(reading: Reading, metrics: Mapping[str, Metric], key: str, row
 def _group(reading: Reading, metrics: Mapping[str, Metric], group: str, key: str) -> Group:
     suite = reading.manifest.suite
     findings = reading.analysis.findings
-    names = list(dict.fromkeys([suite.primary_speed, suite.primary_quality, *suite.metrics]))
+    names = list(dict.fromkeys([*suite.primaries, *suite.metrics]))
     names += [n for n in dict.fromkeys(f.metric for f in findings) if n not in names]
     primary: list[Table] = []
     others: list[Table] = []
@@ -148,7 +148,7 @@ def _group(reading: Reading, metrics: Mapping[str, Metric], group: str, key: str
         found = [f for f in findings if f.metric == name and f.group == group]
         table = metric_table(reading.analysis, name, group, metrics, suite)
         if table is not None:
-            lead = any(f.primary for f in found) or name in (suite.primary_speed, suite.primary_quality)
+            lead = any(f.primary for f in found) or name in suite.primaries
             (primary if lead else others).append(table)
         elif found:
             reason = "; ".join(dict.fromkeys(f.estimate.reason or "no value" for f in found))
@@ -183,8 +183,10 @@ def _expected(reading: Reading, group: str) -> Table | None:
     return expected_table(rows, suite.baseline) if rows else None
 
 
-def _leaves(reading: Reading, metrics: Mapping[str, Metric], best: Conclusion) -> tuple[Leaf, Leaf]:
+def _leaves(reading: Reading, metrics: Mapping[str, Metric], best: Conclusion) -> tuple[Leaf, ...]:
     suite = reading.manifest.suite
+    if suite.primary_speed is None:
+        return ()  # the card has two leaves: what was bought and what it cost
     speed = reading.finding(suite.primary_speed, best.group, best.arm)
     reach = None if speed is None else speed_up(speed)
     against = f"against {suite.baseline}"
