@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -115,8 +115,8 @@ class SuiteFile(Table):
     """By name; `diptych run` takes `smoke` where no --scale is given."""
     metrics: list[Text] | None = None
     """Registered metrics to record."""
-    primary_speed: Text | None = None
-    """The metric that decides *faster*."""
+    primary_speed: Text | Literal[False] | None = None
+    """The metric that decides *faster*; false where the question is of quality alone."""
     primary_quality: Text | None = None
     """The metric that decides *worse*."""
     margin: Annotated[float, Field(gt=0)] | None = None
