@@ -104,7 +104,7 @@ def run_trial(bench: Bench, trial: PlannedTrial, session: int, halves: Iterable[
             energy_joules=made.energy_joules,
             counts={name: int(n) for name, n in made.counts.items()},
             hashes=hashes,
-            features={} if case.speed_only else feature_rows(made, bench.extractors),
+            features={} if case.speed_only else feature_rows(made, bench.extractors, bench.metrics),
             flags=flags,
             info={**info, **made.info},
         )
@@ -235,7 +235,8 @@ def metric_values(made: Made, case: Case, metrics: Mapping[str, Metric]) -> dict
     """
     values: dict[str, float | None] = {}
     for name, metric in metrics.items():
-        value = None if case.speed_only and metric.quality else metric.compute(made)
+        skipped = (case.speed_only and metric.quality) or not metric.applies(made)
+        value = None if skipped else metric.compute(made)
         if value is not None and not math.isfinite(value):
             raise RejectedError("NotFinite", f"metric {name} is {value}")
         values[name] = None if value is None else float(value)
@@ -250,7 +251,7 @@ def metric_frame_values(made: Made, case: Case, metrics: Mapping[str, Metric]) -
     """
     found: dict[str, list[float]] = {}
     for name, metric in metrics.items():
-        if metric.per_frame is None or (case.speed_only and metric.quality):
+        if metric.per_frame is None or (case.speed_only and metric.quality) or not metric.applies(made):
             continue
         values = metric.per_frame(made)
         if values is None:
@@ -261,14 +262,19 @@ def metric_frame_values(made: Made, case: Case, metrics: Mapping[str, Metric]) -
     return found
 
 
-def feature_rows(made: Made, extractors: Mapping[str, Extractor]) -> dict[str, FeatureRows]:
-    """Extract the features of what was made and of its reference.
+def feature_rows(
+    made: Made, extractors: Mapping[str, Extractor], metrics: Mapping[str, Metric]
+) -> dict[str, FeatureRows]:
+    """Extract the features of what was made and of its reference, in the spaces of metrics that apply to it.
 
     Raises:
         RejectedError: A feature is NaN or infinite.
     """
     rows: dict[str, FeatureRows] = {}
+    spaces = {metric.feature_space for metric in metrics.values() if metric.applies(made)}
     for name, extract in extractors.items():
+        if name not in spaces:
+            continue
         generated = extract(made.video)
         reference = np.zeros(0) if made.reference is None else extract(made.reference)
         if not (np.isfinite(generated).all() and np.isfinite(reference).all()):

@@ -285,6 +285,7 @@ class Metric:
             record keeps them beside the trial's value.
         assets: Registered assets (weight files) that it cannot do without. Where one is absent before the run, so is
             the metric, with the reason; nothing is downloaded during a measurement.
+        worlds: Registered worlds whose clips its network was made for; empty for any clip. Elsewhere it has no value.
     """
 
     name: str
@@ -302,6 +303,11 @@ class Metric:
     needs_full_rank: bool = False
     per_frame: Callable[[Made], list[float] | None] | None = None
     assets: tuple[str, ...] = ()
+    worlds: tuple[str, ...] = ()
+
+    def applies(self, made: Made) -> bool:
+        """False for a clip of a world that the metric's network was not made for."""
+        return not self.worlds or made.world in self.worlds
 
 
 @dataclass
@@ -326,6 +332,7 @@ class Made:
         tokens: Generated tokens, int ``[frames, rows * columns]``, or None.
         actions: Ids of the actions, int ``[frames]``, or None: ``actions[t]`` leads to generated frame t from the one
             before it (for t = 0, from the last prompt frame).
+        world: Registered world that the prompt comes from, or None.
     """
 
     video: Any
@@ -343,3 +350,4 @@ class Made:
     info: dict[str, Any] = field(default_factory=dict)
     tokens: Any = None
     actions: Any = None
+    world: str | None = None

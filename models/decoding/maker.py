@@ -149,6 +149,7 @@ class DecodingMaker:
                 **measured.info,
             },
             tokens=tokens.numpy(),
+            world=loaded.card.world,
             actions=prompt.clip.actions[grid.prompt_frames - 1 : grid.prompt_frames + grid.frames - 1]
             if grid.prompt_frames
             else None,  # nothing leads to the very first frame
