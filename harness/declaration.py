@@ -89,7 +89,8 @@ def judging_problems(suite: Suite, metrics: Mapping[str, Metric]) -> Iterator[Pr
             ("primary_speed",),
             f"the primary speed metric {suite.primary_speed!r} is not analysed as a ratio; name a rate or a time.",
         )
-    if suite.primary_speed is not None and suite.primary_speed not in {threshold.metric for threshold in suite.thresholds}:
+    judged = {threshold.metric for threshold in suite.thresholds}
+    if suite.primary_speed is not None and suite.primary_speed not in judged:
         yield Problem(
             ("thresholds",),
             f"none for the primary speed metric {suite.primary_speed!r}: without one nothing is faster. "

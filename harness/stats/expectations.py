@@ -17,7 +17,7 @@ def unmet(suite: Suite, findings: Sequence[Finding]) -> list[str]:
             if arm is None or arm.estimate.value is None:
                 continue  # the arm was not run, or the metric is absent there, which its finding tells
             told = f"{group}: expectation not met: {expected.arm} should"
-            if expected.verdict is not None and arm.verdict != expected.verdict and arm.estimate.low is not None:
+            if expected.verdict is not None and arm.verdict != expected.verdict and arm.estimate.reason is None:
                 read = f"read {expected.verdict} in {expected.metric} and reads {arm.verdict}"
                 notes.append(f"{told} {read}{_because(expected.why)}")
             other = found.get((group, expected.worse_than or "", expected.metric))

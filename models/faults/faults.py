@@ -54,7 +54,7 @@ def rescale(frames: Frames, strength: int, rng: np.random.Generator) -> Frames:
 
 
 def freeze(frames: Frames, strength: int, rng: np.random.Generator) -> Frames:
-    """Repeat one frame over the strength's last share of the clip; at the last strength the first frame stands still."""
+    """Repeat one frame over the strength's last share of the clip; at the last strength the first one stands still."""
     first = round((len(frames) - 1) * (1 - FROZEN_SHARE[strength - 1]))
     return frames[np.minimum(np.arange(len(frames)), first)]
 
@@ -100,7 +100,8 @@ def jitter(frames: Frames, strength: int, rng: np.random.Generator) -> Frames:
     moved = moved.repeat(BLOCK_PIXELS, axis=2).repeat(BLOCK_PIXELS, axis=3)[:, :, :height, :width]
     y = np.clip(np.arange(height)[None, :, None] + moved[0], 0, height - 1)
     x = np.clip(np.arange(width)[None, None, :] + moved[1], 0, width - 1)
-    return frames[np.arange(count)[:, None, None], y, x]
+    moved_frames: Frames = frames[np.arange(count)[:, None, None], y, x]
+    return moved_frames
 
 
 def to_frames(values: NDArray[np.float64]) -> Frames:

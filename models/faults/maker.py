@@ -95,6 +95,7 @@ class FaultMaker:
             },
             info=measured.info,
             actions=source.actions,
+            world=read_params(CaseParams, case.params, f"case {case.name!r}").world,
         )
 
 
