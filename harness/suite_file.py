@@ -113,7 +113,11 @@ def _suite(file: SuiteFile, base: Suite | None, registry: Registry) -> Suite:
     judged = {*kept["metrics"], kept["primary_speed"], kept["primary_quality"]} - {None}
     replaced = {threshold.metric for threshold in own}
     taken = tuple(t for t in kept.get("thresholds", ()) if t.metric in judged - replaced)
-    return Suite(**{**kept, "thresholds": (*taken, *own)})
+    arms = {arm.name for arm in kept["arms"]}
+    expected = tuple(
+        e for e in kept.get("expectations", ()) if e.metric in judged and {e.arm, e.worse_than} - {None} <= arms
+    )
+    return Suite(**{**kept, "thresholds": (*taken, *own), "expectations": expected})
 
 
 def _arm(table: ArmTable, base: Arm | None) -> Arm:

@@ -43,8 +43,8 @@ class CaseTable(Table):
     """Unique in its scale; the cluster of the statistics."""
     group: Text
     """The stratum whose cases are analysed together."""
-    model: Text
-    """Registered model."""
+    model: str = ""
+    """Registered model; empty where no model makes the video."""
     params: dict[str, Value] = Field(default_factory=dict)
     """What the maker is told: split, index, frames, sampling."""
     speed_only: bool = False

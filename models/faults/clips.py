@@ -40,3 +40,21 @@ def world_clips(world: Any, asked: CaseParams, processes: int) -> list[Source]:
         Source(clip.frames[:1], clip.frames[1 : asked.frames + 1], clip.actions[: asked.frames])
         for clip in world.clips(asked.split, count, processes=processes)
     ]
+
+
+def real_clip(asked: CaseParams) -> Source:
+    """Cut a window of a real video: resampled in time, scaled so that it fills the frame, and cropped to its middle.
+
+    Raises:
+        AbsentError: No mirror folder has the file; says how to name one.
+        DiptychError: The file cannot be read, or is too short.
+    """
+    from harness.assets.locate import mirror_folder
+    from harness.videos.read import Reading, read_video
+
+    path = mirror_folder("videos") / str(asked.file)
+    reading = Reading(
+        start=asked.start, frames=asked.frames + 1, fps=asked.fps, height=asked.height, width=asked.width, crop=True
+    )
+    frames = read_video(path, reading).frames
+    return Source(frames[:1], frames[1:], None)

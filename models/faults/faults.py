@@ -60,7 +60,7 @@ def freeze(frames: Frames, strength: int, rng: np.random.Generator) -> Frames:
 
 
 def shuffle(frames: Frames, strength: int, rng: np.random.Generator) -> Frames:
-    """Shuffle time inside windows of the strength's length, so that no window keeps its order."""
+    """Shuffle time inside windows of the strength's length; no frame stays where it was."""
     count = len(frames)
     window = SHUFFLE_WINDOW_FRAMES[strength - 1] or count
     order = np.arange(count)
@@ -68,7 +68,7 @@ def shuffle(frames: Frames, strength: int, rng: np.random.Generator) -> Frames:
         part = order[start : start + window]
         if len(part) > 1:
             mixed = rng.permutation(part)
-            while np.array_equal(mixed, part):
+            while (mixed == part).any():
                 mixed = rng.permutation(part)
             order[start : start + window] = mixed
     return frames[order]
