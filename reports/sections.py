@@ -12,6 +12,7 @@ from reports.finding_tables import expected_table, metric_table, threshold_table
 from reports.plots import Plot, latency_plot, speed_plot, trade_plot
 from reports.provenance import facts_table, run_facts, shown_info, without_packages
 from reports.reading import Reading, speed_up, speed_up_estimate
+from reports.responses import response_plot, response_table, responses
 from reports.tables import Cell, Column, Table
 from reports.wording import (
     CONCLUSION_SYMBOLS,
@@ -61,6 +62,7 @@ class Group:
         absent: Metrics without any number, with the reason that they share.
         plots: Figures.
         expected: Speed-ups beside what passes and bound promise, or None.
+        matrix: Responses of all quality metrics side by side, where the question is of quality alone; or None.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Group:
     absent: tuple[tuple[str, str], ...]
     plots: tuple[Plot, ...]
     expected: Table | None
+    matrix: Table | None
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,8 @@ def _group(reading: Reading, metrics: Mapping[str, Metric], group: str, key: str
         speed_plot(reading, group, f"{key}-speed"),
         latency_plot(reading, group, metrics, f"{key}-latency"),
     ]
+    answers = responses(reading, group, metrics) if suite.primary_speed is None else []
+    drawn.append(response_plot(reading, group, answers, f"{key}-responses"))
     return Group(
         name=group,
         speed_only=group in reading.speed_only,
@@ -170,6 +175,7 @@ def _group(reading: Reading, metrics: Mapping[str, Metric], group: str, key: str
         absent=tuple((", ".join(titles), reason) for reason, titles in absent.items()),
         plots=tuple(p for p in drawn if p is not None),
         expected=_expected(reading, group),
+        matrix=response_table(suite, answers, reading.styles),
     )
 
 
