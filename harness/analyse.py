@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from harness.declaration import check_cases, check_suite, judged_metrics
 from harness.stats.compare import compare_runs
-from harness.stats.expectations import unmet
+from harness.stats.expectations import check_expectations, summary
 from harness.stats.expected import Expected, expected_gains
 from harness.stats.findings import GroupAnalysis
 from harness.stats.outcome import Analysis, Comparison, ContextDifference, SetValue, Unmatched
@@ -109,7 +109,8 @@ def analyse(
             speed_only=speed_only,
             sensitive=suite.primary_quality not in blind,
         )
-    notes += unmet(suite, findings)
+    checked = check_expectations(suite, findings)
+    notes += [str(c) for c in checked if c.met is False]
     notes += flag_notes(trials)
     if suite.placebo:
         notes += [
@@ -128,7 +129,7 @@ def analyse(
         baseline=suite.baseline,
         findings=findings,
         conclusions=conclusions,
-        conclusion=conclusions[0].sentence
+        conclusion=f"{summary(checked)} {conclusions[0].sentence}".strip()
         if complete and conclusions
         else "No complete pair: nothing can be concluded.",
         set_values=set_values,

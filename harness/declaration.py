@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import ValidationError
 
@@ -131,7 +131,9 @@ def naming_problems(suite: Suite, registry: Registry, origins: Mapping[tuple[str
         yield Problem(("arms",), "one arm makes no pair; declare at least two.")
     if not suite.scales:
         yield Problem(("scales",), "there is none; declare at least one, such as [scales.smoke].")
-    makers = [models for name in sorted({arm.maker for arm in suite.arms}) if (models := param_models(registry, name))]
+    found = {name: param_models(registry, name) for name in sorted({arm.maker for arm in suite.arms})}
+    makers = [models for models in found.values() if models is not None]
+    needing = [name for name, models in found.items() if models is None or models.needs_model]
     for scale, declared in suite.scales.items():
         if not declared.cases:
             yield Problem(("scales", scale), "has no case; declare cases or cases_of.")
@@ -139,7 +141,7 @@ def naming_problems(suite: Suite, registry: Registry, origins: Mapping[tuple[str
         told: set[Place] = set()
         for number, case in enumerate(declared.cases):
             place = origins.get((scale, number), ("scales", scale, "cases", number))
-            problems = [] if place in told else list(_model(registry, case.model, (*place, "model")))
+            problems = [] if place in told else list(_model(registry, case.model, needing, (*place, "model")))
             if case.name in seen:
                 problems.append(
                     Problem(place, f"case {case.name!r} is there already; give these another group or name.")
@@ -159,9 +161,12 @@ def _unknown(registry: Registry, kind: str, name: str, place: Place) -> Iterator
         yield Problem(place, str(error))
 
 
-def _model(registry: Registry, name: str, place: Place) -> Iterator[Problem]:
-    """Nothing where no model is named: then none makes the video."""
-    return _unknown(registry, "model", name, place) if name else iter(())
+def _model(registry: Registry, name: str, needed_by: Sequence[str], place: Place) -> Iterator[Problem]:
+    """What is wrong with a case's model; a case may name none where no maker needs one."""
+    if name:
+        yield from _unknown(registry, "model", name, place)
+    elif needed_by:
+        yield Problem(place, f"is missing; maker {needed_by[0]!r} needs one. See: diptych list models")
 
 
 def _params(model: type[Params], params: Mapping[str, Value], place: Place) -> list[Problem]:

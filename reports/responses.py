@@ -109,8 +109,8 @@ def response_plot(reading: Reading, group: str, found: Sequence[Response], name:
                 damages = [(i + 1, response.damage(arm)) for i, arm in enumerate(arms)]
                 points = [(step, damage) for step, damage in damages if damage is not None]
                 if points:
-                    look: dict[str, Any] = {"marker": "o", "ms": 3.5, "lw": 1.2, "color": arm_colour(index), "label": chain}
-                    axes.plot(*zip(*points, strict=True), **look)
+                    look: dict[str, Any] = {"marker": "o", "ms": 3.5, "lw": 1.2, "label": chain}
+                    axes.plot(*zip(*points, strict=True), color=arm_colour(index), **look)
             axes.set_xticks(range(1, longest + 1))
             axes.tick_params(labelsize=8)
         for axes in panels[len(found) :]:

@@ -2,33 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from harness.types import Finding, Suite
+from harness.types import Expectation, Finding, Suite
 
 
-def unmet(suite: Suite, findings: Sequence[Finding]) -> list[str]:
-    """Say which declared expectations the findings do not meet; what could not be measured is said as well."""
+@dataclass(frozen=True)
+class Checked:
+    """One expectation in one group of cases.
+
+    Attributes:
+        group: The stratum.
+        expectation: What must be found.
+        met: Whether it was; None where nothing can be said: the metric is absent, or its finding carries no verdict.
+        found: What was found instead, in words; empty where it is met.
+    """
+
+    group: str
+    expectation: Expectation
+    met: bool | None
+    found: str = ""
+
+    def __str__(self) -> str:
+        expected = self.expectation
+        why = f" ({expected.why})" if expected.why else ""
+        return f"{self.group}: expectation not met: {expected.arm} {self.found}{why}"
+
+
+def check_expectations(suite: Suite, findings: Sequence[Finding]) -> list[Checked]:
+    """Hold every declared expectation against the findings, group by group."""
+    return list(_checked(suite, findings))
+
+
+def _checked(suite: Suite, findings: Sequence[Finding]) -> Iterator[Checked]:
     found = {(f.group, f.arm, f.metric): f for f in findings}
-    notes = []
     for group in dict.fromkeys(f.group for f in findings):
         for expected in suite.expectations:
             arm = found.get((group, expected.arm, expected.metric))
-            if arm is None or arm.estimate.value is None:
-                continue  # the arm was not run, or the metric is absent there, which its finding tells
-            told = f"{group}: expectation not met: {expected.arm} should"
-            if expected.verdict is not None and arm.verdict != expected.verdict and arm.estimate.reason is None:
-                read = f"read {expected.verdict} in {expected.metric} and reads {arm.verdict}"
-                notes.append(f"{told} {read}{_because(expected.why)}")
             other = found.get((group, expected.worse_than or "", expected.metric))
-            if other is not None and other.estimate.value is not None:
-                sign = 1 if arm.estimate.direction == "higher" else -1
-                if not sign * arm.estimate.value < sign * other.estimate.value:
-                    read = f"be worse than {other.arm} in {expected.metric}"
-                    numbers = f"{arm.estimate.value:.4g} against {other.estimate.value:.4g}"
-                    notes.append(f"{told} {read} and is not ({numbers}){_because(expected.why)}")
-    return notes
+            if arm is None or arm.estimate.value is None:
+                yield Checked(group, expected, None)
+            elif expected.verdict is not None:
+                yield _verdict(group, expected, arm)
+            elif other is None or other.estimate.value is None:
+                yield Checked(group, expected, None)
+            else:
+                yield _order(group, expected, arm.estimate.value, other.estimate.value, arm.estimate.direction)
 
 
-def _because(why: str) -> str:
-    return f" ({why})" if why else ""
+def _verdict(group: str, expected: Expectation, arm: Finding) -> Checked:
+    if arm.estimate.reason is not None:
+        return Checked(group, expected, None)
+    met = arm.verdict == expected.verdict
+    read = f"should read {expected.verdict} in {expected.metric} and reads {arm.verdict}"
+    return Checked(group, expected, met, "" if met else read)
+
+
+def _order(group: str, expected: Expectation, value: float, other: float, direction: str) -> Checked:
+    met = value < other if direction == "higher" else value > other
+    read = f"should be worse than {expected.worse_than} in {expected.metric} and is not ({value:.4g}, {other:.4g})"
+    return Checked(group, expected, met, "" if met else read)
+
+
+def summary(checked: Sequence[Checked]) -> str:
+    """Say how many expectations are met, in one sentence; nothing where there are none."""
+    if not checked:
+        return ""
+    known = [c for c in checked if c.met is not None]
+    met = sum(c.met is True for c in known)
+    rest = len(checked) - len(known)
+    text = f"{met} of {len(known)} expectations are met" if known else "No expectation could be checked"
+    return f"{text}; {rest} could not be checked." if rest and known else f"{text}."

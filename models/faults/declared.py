@@ -50,4 +50,4 @@ class CaseParams(Params):
     frames: Annotated[int, Field(ge=4)] = 8
 
 
-PARAMS = ParamModels(arm=ArmParams, case=CaseParams)
+PARAMS = ParamModels(arm=ArmParams, case=CaseParams, needs_model=False)
