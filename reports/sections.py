@@ -9,6 +9,7 @@ from harness.stats.verdict import against_margin
 from harness.types import Conclusion, Estimate, Metric
 from reports.diptychs import Diptych, diptychs
 from reports.finding_tables import expected_table, metric_table, threshold_table
+from reports.horizon import horizon_plot, horizon_table, horizons
 from reports.plots import Plot, latency_plot, speed_plot, trade_plot
 from reports.provenance import facts_table, run_facts, shown_info, without_packages
 from reports.reading import Reading, speed_up, speed_up_estimate
@@ -61,6 +62,7 @@ class Group:
         absent: Metrics without any number, with the reason that they share.
         plots: Figures.
         expected: Speed-ups beside what passes and bound promise, or None.
+        horizon: Tables of the metrics that have values of frames.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Group:
     absent: tuple[tuple[str, str], ...]
     plots: tuple[Plot, ...]
     expected: Table | None
+    horizon: tuple[Table, ...]
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,8 @@ def _group(reading: Reading, metrics: Mapping[str, Metric], group: str, key: str
         speed_plot(reading, group, f"{key}-speed"),
         latency_plot(reading, group, metrics, f"{key}-latency"),
     ]
+    along = horizons(reading, group)
+    drawn += [horizon_plot(reading, found, metrics, f"{key}-horizon-{i}") for i, found in enumerate(along)]
     return Group(
         name=group,
         speed_only=group in reading.speed_only,
@@ -170,6 +175,7 @@ def _group(reading: Reading, metrics: Mapping[str, Metric], group: str, key: str
         absent=tuple((", ".join(titles), reason) for reason, titles in absent.items()),
         plots=tuple(p for p in drawn if p is not None),
         expected=_expected(reading, group),
+        horizon=tuple(horizon_table(reading, found, metrics) for found in along),
     )
 
 
