@@ -8,13 +8,14 @@ from typing import Any
 from harness.stats.horizon import Course, Horizon, horizon
 from harness.types import Metric
 from reports.figures import SIZE_INCHES, ArmStyle
-from reports.labels import Label, place_labels
 from reports.plots import Plot
 from reports.reading import Reading
 from reports.svg import PAPER, drawing_style, to_svg
 from reports.tables import Cell, Column, Table
 from reports.wording import aligned, count, display_unit, interval_decimals, level_text, metric_title, number, spans
 
+GAP = 0.07
+"""Least distance between the names of two arms, as a fraction of the figure's height."""
 MOST_COLUMNS = 6
 MOST_MARKS = 24
 """More frames than this are drawn as a line without marks."""
@@ -37,7 +38,7 @@ def horizon_plot(reading: Reading, found: Horizon, metrics: Mapping[str, Metric]
     better = "" if known is None else f"{'Up' if known.direction == 'higher' else 'Down'} is better. "
     band = (
         f"Bands: intervals at {level_text(found.level)} over cases (t), at each frame and for each arm by itself. The "
-        "arms share their cases, so their difference is known better than the bands suggest: the tables have it."
+        "arms share their cases, so their difference is known better than the bands suggest: see its table."
         if found.reason is None
         else f"No band: {found.reason}."
     )
@@ -71,7 +72,7 @@ def horizon_figure(rows: Sequence[tuple[ArmStyle, Course]], factor: float, label
         figure = Figure(figsize=SIZE_INCHES, layout="constrained")
         axes = figure.add_subplot()
         axes.grid(visible=True)
-        labels = []
+        ends = []
         frames = range(1, len(rows[0][1].means) + 1)
         for style, course in rows:
             means = [factor * mean for mean in course.means]
@@ -86,13 +87,35 @@ def horizon_figure(rows: Sequence[tuple[ArmStyle, Course]], factor: float, label
             if len(means) <= MOST_MARKS:
                 look |= {"marker": marker, "ms": 4.5, "mfc": fill, "mec": style.colour, "mew": 1.0}
             axes.plot(frames, means, **look)
-            labels.append(Label(style.name, style.colour, (frames[-1], means[-1]), (frames[-1],) * 2, (means[-1],) * 2))
+            ends.append(means[-1])
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.margins(x=0.04)
         axes.set_xlabel("Generated frame")
         axes.set_ylabel(label)
-        place_labels(figure, axes, labels)
+        floor, ceiling = axes.get_ylim()
+        heights = spread([(end - floor) / (ceiling - floor) for end in ends])
+        for (style, _), end, height in zip(rows, ends, heights, strict=True):
+            axes.annotate(
+                style.name, (frames[-1], end), (1.05, height), textcoords="axes fraction", color=style.colour,
+                fontsize=9, va="center", arrowprops={"arrowstyle": "-", "color": style.colour, "lw": 0.6},
+            )  # fmt: skip
         return to_svg(figure, name, f"{label} at each of {len(frames)} generated frames, for {len(rows)} arms.")
+
+
+def spread(heights: Sequence[float]) -> list[float]:
+    """Move names that would overlap at least :data:`GAP` apart, in their order and around their places."""
+    bunches: list[list[int]] = []  # from below; the members of one stand in a row around the mean of their places
+
+    def bottom(members: list[int]) -> float:
+        return sum(heights[i] for i in members) / len(members) - GAP * (len(members) - 1) / 2
+
+    for i in sorted(range(len(heights)), key=lambda i: (heights[i], -i)):
+        members = [i]
+        while bunches and bottom(members) < bottom(bunches[-1]) + GAP * len(bunches[-1]):
+            members = bunches.pop() + members
+        bunches.append(members)
+    placed = {i: bottom(members) + GAP * step for members in bunches for step, i in enumerate(members)}
+    return [placed[i] for i in range(len(heights))]
 
 
 def horizon_table(reading: Reading, found: Horizon, metrics: Mapping[str, Metric]) -> Table:
