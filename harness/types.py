@@ -282,7 +282,7 @@ class Metric:
         distance: For set metrics, ``f(generated, reference) -> float`` on float64 feature rows.
         needs_full_rank: For set metrics, True if a verdict needs more clips than feature dimensions.
         per_frame: From a :class:`Made` to one value per generated frame, in order, where the metric has such; the
-            record keeps them beside the trial's value.
+            record keeps them beside the trial's value, which is their mean.
         assets: Registered assets (weight files) that it cannot do without. Where one is absent before the run, so is
             the metric, with the reason; nothing is downloaded during a measurement.
         worlds: Registered worlds whose clips its network was made for; empty for any clip. Elsewhere it has no value.

@@ -9,6 +9,7 @@ from harness.stats.verdict import against_margin
 from harness.types import Conclusion, Estimate, Metric
 from reports.diptychs import Diptych, diptychs
 from reports.finding_tables import expected_table, metric_table, threshold_table
+from reports.horizon import horizon_plot, horizon_table, horizons
 from reports.plots import Plot, latency_plot, speed_plot, trade_plot
 from reports.provenance import facts_table, run_facts, shown_info, without_packages
 from reports.reading import Reading, speed_up, speed_up_estimate
@@ -63,6 +64,7 @@ class Group:
         plots: Figures.
         expected: Speed-ups beside what passes and bound promise, or None.
         matrix: Responses of all quality metrics side by side, where the question is of quality alone; or None.
+        horizon: Tables of the metrics that have values of frames.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Group:
     plots: tuple[Plot, ...]
     expected: Table | None
     matrix: Table | None
+    horizon: tuple[Table, ...]
 
 
 @dataclass(frozen=True)
@@ -164,6 +167,8 @@ def _group(reading: Reading, metrics: Mapping[str, Metric], group: str, key: str
     ]
     answers = responses(reading, group, metrics) if suite.primary_speed is None else []
     drawn.append(response_plot(reading, group, answers, f"{key}-responses"))
+    along = horizons(reading, group)
+    drawn += [horizon_plot(reading, found, metrics, f"{key}-horizon-{i}") for i, found in enumerate(along)]
     return Group(
         name=group,
         speed_only=group in reading.speed_only,
@@ -176,6 +181,7 @@ def _group(reading: Reading, metrics: Mapping[str, Metric], group: str, key: str
         plots=tuple(p for p in drawn if p is not None),
         expected=_expected(reading, group),
         matrix=response_table(suite, answers, reading.styles),
+        horizon=tuple(horizon_table(reading, found, metrics) for found in along),
     )
 
 
