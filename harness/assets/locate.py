@@ -19,7 +19,31 @@ class AbsentError(DiptychError):
 
 
 class WrongHashError(DiptychError):
-    """A file has other bytes than the table says."""
+    """A file has other bytes than the table says.
+
+    Attributes:
+        path: The file.
+        found: SHA-256 of its bytes.
+        expected: That of the table, or of the first fetch.
+    """
+
+    def __init__(self, asset: Asset, path: Path, found: str, expected: str, remedy: str) -> None:
+        super().__init__(f"asset {asset.name!r}: {path} has SHA-256 {found}, expected {expected}. {remedy}")
+        self.path = path
+        self.found = found
+        self.expected = expected
+
+
+class UnreadableError(DiptychError):
+    """A file is here and cannot be read.
+
+    Attributes:
+        path: The file.
+    """
+
+    def __init__(self, asset: Asset, path: Path, error: OSError) -> None:
+        super().__init__(f"asset {asset.name!r}: {path} cannot be read: {error.strerror or error}.")
+        self.path = path
 
 
 @dataclass(frozen=True)
@@ -67,7 +91,11 @@ def locate(asset: Asset) -> Located:
     for path in places(asset):
         if path.is_file():
             return checked(asset, path)
-    raise AbsentError(f"asset {asset.name!r} is not on this machine. Try: diptych assets fetch {asset.name}")
+    remedy = SHIPPED_REMEDY if asset.packaged is not None else f"Try: diptych assets fetch {asset.name}"
+    raise AbsentError(f"asset {asset.name!r} is not on this machine. {remedy}")
+
+
+SHIPPED_REMEDY = "It ships with Diptych: install Diptych again, or in a clone: git checkout models/zoo"
 
 
 def checked(asset: Asset, path: Path) -> Located:
@@ -75,14 +103,26 @@ def checked(asset: Asset, path: Path) -> Located:
 
     Raises:
         WrongHashError: They differ; names both.
+        UnreadableError: The file cannot be read.
     """
-    found, expected = file_sha256(path), asset.sha256 or pinned(asset)
+    try:
+        found = file_sha256(path)
+    except OSError as error:
+        raise UnreadableError(asset, path, error) from error
+    expected = asset.sha256 or pinned(asset)
     if expected is not None and found != expected:
-        raise WrongHashError(
-            f"asset {asset.name!r}: {path} has SHA-256 {found}, expected {expected}. "
-            "Do not use it: delete that file, or copy it again."
-        )
+        raise WrongHashError(asset, path, found, expected, _remedy(asset, path))
     return Located(path, found)
+
+
+def _remedy(asset: Asset, path: Path) -> str:
+    """What to do about a file with other bytes, by who put it there."""
+    if asset.packaged is not None:
+        return SHIPPED_REMEDY
+    if path != cached_path(asset):
+        return "Copy it into the mirror folder again, or take that folder out of DIPTYCH_ASSETS."
+    changed = f", or, if the file was meant to change, delete {pin_path(asset)}" if asset.sha256 is None else ""
+    return f"Try: diptych assets fetch {asset.name}{changed}"
 
 
 def places(asset: Asset) -> list[Path]:
@@ -101,14 +141,14 @@ def cached_path(asset: Asset) -> Path:
 
 
 def pin_path(asset: Asset) -> Path:
-    """Where the hash of a file is kept whose row has none."""
-    return cache_root() / "assets" / asset.name / "sha256"
+    """Where the hash of a file is kept whose row has none, as ``sha256sum`` writes it."""
+    return cached_path(asset).with_name(f"{asset.file_name}.sha256")
 
 
 def pinned(asset: Asset) -> str | None:
     """The hash that the first fetch found, or None."""
     try:
-        return pin_path(asset).read_text().strip() or None
+        return next(iter(pin_path(asset).read_text(errors="replace").split()), None)
     except OSError:
         return None
 
@@ -122,7 +162,7 @@ def mirror_folder(name: str) -> Path:
     """Return a folder of a mirror, such as that of real videos.
 
     Raises:
-        AbsentError: No mirror has it.
+        AbsentError: No mirror has it; says how to name one.
     """
     for folder in mirror_folders():
         if (folder / name).is_dir():

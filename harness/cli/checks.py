@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.assets.locate import AbsentError, WrongHashError, locate
-from harness.assets.types import Asset
+from harness.assets.locate import SHIPPED_REMEDY
+from harness.cli.assets import verify_assets
 from harness.cli.builtin import load_builtin, reach
 from harness.cli.listing import weight_users, zoo_folder
 from harness.errors import DiptychError
@@ -209,34 +209,28 @@ def _weights(_results: str | None) -> Iterator[Check]:
             detail += f"; damaged: {why}; used by {', '.join(users)}"
         told = remedy if why else None
         yield Check(name=f"weights {name}", ok=why is None, detail=detail, remedy=told, severity="required")
-    yield from _assets()
     for why in unreadable:
         yield Check(name="zoo", ok=False, detail=why, remedy="diptych list models")
 
 
-def _assets() -> Iterator[Check]:
+def _assets(_results: str | None) -> Iterator[Check]:
     """Whatever is here must have the bytes that the table says; what is not here is optional, unless it ships."""
-    absent: list[str] = []
-    for entry in load_builtin().list("asset"):
-        asset: Asset = entry.load()
-        try:
-            locate(asset)
-        except AbsentError as error:
-            absent.append(asset.name)
-            if asset.packaged is not None:
-                remedy = "reinstall diptych, or in a clone: git checkout models/zoo"
-                name = f"asset {asset.name}"
-                yield Check(name=name, ok=False, detail=str(error), remedy=remedy, severity="required")
-        except WrongHashError as error:
-            severity: Severity = "required" if asset.packaged is not None else "advised"
-            remedy = "reinstall diptych" if asset.packaged is not None else f"diptych assets fetch {asset.name}"
-            yield Check(
-                name=f"asset {asset.name}", ok=False, detail=str(error), remedy=remedy, severity=severity
-            )
-    count = len(load_builtin().list("asset"))
-    detail = f"{count - len(absent)} of {count} here with the hashes of the table"
+    found = verify_assets().assets
+    bad = [asset for asset in found if not asset.present and (asset.path is not None or asset.ships)]
+    absent = [asset.name for asset in found if not asset.present and asset not in bad]
+    here = sum(asset.present for asset in found)
+    detail = f"{here} of {len(found)} here with the right SHA-256"
     detail += f"; not here: {', '.join(absent)}" if absent else ""
-    yield Check(name="assets", ok=True, detail=detail, severity="information")
+    detail = "; ".join([*(str(asset.reason) for asset in bad), detail])
+    if any(asset.ships for asset in bad):
+        yield Check(name="assets", ok=False, detail=detail, remedy=SHIPPED_REMEDY, severity="required")
+    elif bad:
+        yield Check(name="assets", ok=False, detail=detail, remedy="diptych assets verify")
+    else:
+        remedy = "diptych assets fetch --all, if you want the metrics that need them" if absent else None
+        yield Check(
+            name="assets", ok=True, detail=detail, remedy=remedy, severity="information" if absent else "advised"
+        )
 
 
 def damaged_safetensors(path: Path) -> str | None:
@@ -322,6 +316,7 @@ LOOKS: tuple[Callable[[str | None], Iterator[Check]], ...] = (
     _packages,
     _video,
     _weights,
+    _assets,
     _components,
     _folders,
     _browser,

@@ -34,10 +34,13 @@ ASSETS = (
         summary="AlexNet trained on ImageNet, as torchvision publishes it",
         version="IMAGENET1K_V1",
         file_name="alexnet-owt-7be5be79.pth",
+        sha256="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+        sha256_source="github.com/whwjdqls/LUNA-open at 55d2f5a, which computed it from the same address and pins it; "
+        "torchvision's own first eight digits stand in the file's name",
+        bytes=244408911,
         licence="BSD-3-Clause",
         citation="Krizhevsky 2014, One weird trick (arXiv 1404.5997); weights: torchvision",
         url="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
-        note="the first eight digits of its SHA-256 stand in its name; nobody who declared it held the file",
     ),
 )
 for asset in ASSETS:

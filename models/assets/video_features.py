@@ -21,12 +21,16 @@ I3D = Asset(
     summary="I3D, Kinetics-400, as StyleGAN-V published it: the network of FVD",
     version="StyleGAN-V",
     file_name="i3d_torchscript.pt",
+    sha256="bec6519f66ea534e953026b4ae2c65553c17bf105611c746d904657e5860a5e2",
+    sha256_source="github.com/Stability-AI/SemanTok at 5a1654c, scripts/download_eval_models.sh, which checks it after "
+    "a download from the same address",
+    bytes=51235320,
     licence="Apache-2.0 (the TensorFlow original)",
     citation="Carreira and Zisserman 2017 (arXiv 1705.07750); Unterthiner et al. 2018 (arXiv 1812.01717); "
     "TorchScript: Skorokhodov et al., StyleGAN-V (arXiv 2112.14683)",
     mirror="video_features/i3d_torchscript.pt",
     url="https://www.dropbox.com/s/ge9e5ujwgetktms/i3d_torchscript.pt?dl=1",
-    note="TorchScript is code: it is loaded only where DIPTYCH_I3D names the file",
+    note="TorchScript is code: it runs only where DIPTYCH_I3D names the file (diptych assets path i3d-torchscript)",
 )
 for _asset in (X3D_XS, I3D):
     register("asset", _asset.name, summary=_asset.summary)(_asset)

