@@ -47,6 +47,9 @@ class Extractor(Protocol):
 class ActionExtractor(Protocol):
     """An extractor that judges a clip by what was commanded; registered as kind ``extractor`` too.
 
+    Where its rows are counts of groups of actions, ``context()["groups"]`` lists them in the row's order, each with a
+    ``name`` and its ``actions``.
+
     Attributes:
         reads_actions: True. A clip whose maker tells no prompt or no actions has no row.
     """

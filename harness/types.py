@@ -281,7 +281,7 @@ class Metric:
         worlds: Registered worlds whose clips its network was made for; empty for any clip. Elsewhere it has no value.
         counts: For set metrics, True if a row is no point of a space but counts (true positives, false positives, false
             negatives of one class after another), which add up over clips. ``distance(reference, reference)`` is then
-            what a perfect arm would reach, and stands beside every value.
+            the score of real video, the ceiling, and stands beside every value.
     """
 
     name: str

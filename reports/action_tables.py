@@ -28,7 +28,7 @@ def action_tables(reading: Reading, metrics: Mapping[str, Metric], group: str) -
     extractors = reading.manifest.context.get("extractors") or {}
     tables = []
     for space in spaces:
-        names = list((extractors.get(space) or {}).get("groups") or ())
+        names = [str(found["name"]) for found in (extractors.get(space) or {}).get("groups") or ()]
         rows = counted(reading, str(space), group)
         if names and rows:
             scores = {arm: group_scores(*found, names) for arm, found in rows.items()}
@@ -80,8 +80,8 @@ def action_table(scores: Mapping[str, list[GroupScores]]) -> Table:
     caption = (
         "What an inverse-dynamics network sees in the frames, against the commands, with 95 % jackknife intervals over "
         "cases. Precision: of what looks like it, the share that was commanded; recall: of what was commanded, the "
-        f"share that looks like it. The network errs on real video too: the {TRUE_CONTINUATION}'s scores are the most "
-        "that can be reached. Exploratory: gates nothing."
+        "share that looks like it. The network errs on real video too: a perfect arm has the scores of the "
+        f"{TRUE_CONTINUATION}. Exploratory: gates nothing."
     )
     return Table("Actions followed, by group", caption, columns, tuple(rows))
 

@@ -131,10 +131,10 @@ def metric_table(
             )
     if ceiling is not None:
         seen = [value(ceiling.raw), value(ceiling.corrected.value)]
-        rows.append((Cell(TRUE_CONTINUATION, note="the ceiling: what is read of real video"), *seen, *([Cell("")] * 6)))
+        rows.append((Cell(TRUE_CONTINUATION, note="the ceiling: real video"), *seen, *([Cell("")] * 6)))
     caption = _caption(chosen, known, ratio, change.label)
     if ceiling is not None:
-        caption += f" A perfect arm reaches the {TRUE_CONTINUATION}'s value and no more."
+        caption += f" A perfect arm has the value of the {TRUE_CONTINUATION}, and no more can be asked."
     if shared and any(f.threshold is not None or f.estimate.low is None for f in chosen):
         but = "" if all(f.estimate.reason == shared for f in chosen) else " but the negative control's"
         caption += f" All rows{but}: {shared}."

@@ -52,7 +52,7 @@ def _world(
     begin = time.perf_counter()
     real = judged(extract, told)
     spent = (time.perf_counter() - begin) / count
-    cases, names = [str(index) for index in range(count)], list(extract.context()["groups"])
+    cases, names = [str(index) for index in range(count)], [group["name"] for group in extract.context()["groups"]]
     of = f"of {world}, {count} test clips"
     for score in SCORES:
         yield _row(f"{score} {of}, mean over groups", macro_estimate(real, cases, score))

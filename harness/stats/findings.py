@@ -73,7 +73,7 @@ def ceiling_text(metric: str, value: Estimate) -> str:
     said = f"{value.value:.3f}"
     if value.low is not None and value.high is not None:
         said += f" [{value.low:.3f}, {value.high:.3f}]"
-    return f"the ceiling of {metric}, its score of the true continuations, is {said}; a perfect arm reaches no more"
+    return f"the ceiling of {metric}, its score of the true continuations, is {said}: a perfect arm has the same"
 
 
 @dataclass

@@ -95,7 +95,9 @@ class ActionCounts:
 
     def context(self) -> dict[str, Any]:
         """The weights behind the counts, and what the groups are, in the order of the row."""
-        return {"weights_sha256": self._sha256, "groups": {name: list(names) for name, names in self.groups.items()}}
+        # a list: a manifest sorts the keys of a mapping, and the order is the row's
+        groups = [{"name": name, "actions": list(members)} for name, members in self.groups.items()]
+        return {"weights_sha256": self._sha256, "groups": groups}
 
 
 def count_actions(

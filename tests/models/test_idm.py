@@ -230,7 +230,9 @@ def test_actions_that_do_not_fit_the_frames_are_refused(clips) -> None:
         with pytest.raises(UsageError, match=why):
             judge(frames[1:3], prompt=prompt, actions=actions)
     assert judge(frames[:0], prompt=frames[:1], actions=[]).tolist() == [0.0] * 9
-    assert judge.context()["groups"]["move"] == ["move_left", "move_right", "move_up", "move_down"]
+    told = judge.context()["groups"]
+    assert [group["name"] for group in told] == list(CRAFTER_GROUPS)
+    assert told[0]["actions"] == ["move_left", "move_right", "move_up", "move_down"]
 
 
 def test_features_of_other_clips_and_sizes_differ(clips) -> None:

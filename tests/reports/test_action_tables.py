@@ -13,7 +13,8 @@ from reports.reading import Reading, arm_styles
 from tests.harness.analyse_toy import BASE, FAST, METRICS, SETS, make_records, make_suite
 from tests.harness.test_stats_actions import F1, with_counts
 
-NAMES = {"move": ["left", "right"], "act": ["do"]}
+NAMES = ("move", "act")
+GROUPS = [{"name": name, "actions": []} for name in NAMES]
 
 
 def invented(cases: int = 64):
@@ -40,14 +41,14 @@ def test_the_ceiling_has_a_row_in_the_table_of_its_metric():
     assert all(len(row) == len(table.columns) for row in table.rows)
     raw = [float(row[1].text) for row in table.rows]
     assert raw[2] > raw[0] > raw[1]
-    assert "no more" in table.caption
+    assert f"A perfect arm has the value of the {TRUE_CONTINUATION}" in table.caption
     others = metric_table(analysis, "kvd[f]", "g", metrics, suite)
     assert TRUE_CONTINUATION not in others.to_text()
 
 
 def test_every_group_of_actions_shows_each_arm_and_real_video():
     suite, records, metrics = invented()
-    context = {"extractors": {"n-actions": {"weights_sha256": "0", "groups": NAMES}}}
+    context = {"extractors": {"n-actions": {"weights_sha256": "0", "groups": GROUPS}}}
     (table,) = action_tables(reading(suite, records, context), metrics, "g")
     arms = [BASE, FAST, TRUE_CONTINUATION]
     assert [(row[0].text, row[1].text) for row in table.rows] == [(group, arm) for group in NAMES for arm in arms]
@@ -61,7 +62,7 @@ def test_every_group_of_actions_shows_each_arm_and_real_video():
 def test_a_run_that_names_no_groups_or_has_no_counts_has_no_such_table():
     suite, records, metrics = invented(8)
     assert action_tables(reading(suite, records, {}), metrics, "g") == ()
-    context = {"extractors": {"n-actions": {"groups": NAMES}}}
+    context = {"extractors": {"n-actions": {"groups": GROUPS}}}
     assert action_tables(reading(suite, records, context), metrics, "another") == ()
     plain = make_suite(cases=8, **SETS)
     assert action_tables(reading(plain, records, context), metrics, "g") == ()
