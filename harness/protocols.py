@@ -1,4 +1,4 @@
-"""What other rooms implement so that the harness can use them: makers, worlds, extractors, stopwatches."""
+"""What other rooms implement so that the harness can use them: makers, worlds, extractors, comparers, stopwatches."""
 
 from __future__ import annotations
 
@@ -42,6 +42,22 @@ class Extractor(Protocol):
 
     def __call__(self, video: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Map uint8 ``[frames, height, width, 3]`` to float64 ``[dimensions]``."""
+
+
+class Comparer(Protocol):
+    """Measures how far each frame of a clip is from the same frame of another.
+
+    Registered as kind ``comparer``: a factory ``f(device: str) -> Comparer``, which raises
+    :class:`harness.assets.locate.AbsentError` where its weights are not on this machine.
+
+    Attributes:
+        least_side: Smallest height and width that it takes, in pixels.
+    """
+
+    least_side: int
+
+    def __call__(self, video: NDArray[np.uint8], reference: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Map two clips, uint8 ``[frames, height, width, 3]``, to float64 ``[frames]``; 0 for equal frames."""
 
 
 class ActionExtractor(Protocol):

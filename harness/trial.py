@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from harness.errors import DiptychError, RejectedError
 from harness.load import FLAGGED_CORES, LoadReading, foreign_cores, load_average, read_load
+from harness.metrics.by_frame import mean_of_frames
 from harness.protocols import ActionExtractor, Extractor, Maker
 from harness.provenance import now
 from harness.samples import save_sample
@@ -93,11 +94,12 @@ def run_trial(bench: Bench, trial: PlannedTrial, session: int, halves: Iterable[
         hashes = trial_hashes(made)
         deterministic = bool(made.info.get("deterministic"))
         check_hashes(hashes, trial, arm, halves, bench.arms, deterministic=deterministic)
+        frame_values = metric_frame_values(made, case, bench.metrics)
         record = TrialRecord(
             **common,
             status="finished",
-            values=metric_values(made, case, bench.metrics),
-            frame_values=metric_frame_values(made, case, bench.metrics),
+            values=metric_values(made, case, bench.metrics, frame_values),
+            frame_values=frame_values,
             seconds=[float(s) for s in made.seconds],
             first_call_seconds=made.first_call_seconds,
             prefill_seconds=made.prefill_seconds,
@@ -228,8 +230,12 @@ def check_json(record: TrialRecord) -> None:
         raise RejectedError("NotJson", f"what the maker tells of the trial is no JSON: {why}") from error
 
 
-def metric_values(made: Made, case: Case, metrics: Mapping[str, Metric]) -> dict[str, float | None]:
+def metric_values(
+    made: Made, case: Case, metrics: Mapping[str, Metric], frame_values: Mapping[str, list[float]]
+) -> dict[str, float | None]:
     """Compute every metric of a trial; quality is None for random weights, set metrics for single clips.
+
+    What :func:`metric_frame_values` found is not computed again: such a metric's value is the mean over frames.
 
     Raises:
         RejectedError: A metric is NaN or infinite.
@@ -237,7 +243,10 @@ def metric_values(made: Made, case: Case, metrics: Mapping[str, Metric]) -> dict
     values: dict[str, float | None] = {}
     for name, metric in metrics.items():
         skipped = (case.speed_only and metric.quality) or not metric.applies(made)
-        value = None if skipped else metric.compute(made)
+        if name in frame_values:
+            value: float | None = mean_of_frames(frame_values[name])
+        else:
+            value = None if skipped else metric.compute(made)
         if value is not None and not math.isfinite(value):
             raise RejectedError("NotFinite", f"metric {name} is {value}")
         values[name] = None if value is None else float(value)

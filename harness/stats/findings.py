@@ -113,12 +113,11 @@ class GroupAnalysis:
 
     def run(self) -> list[Finding]:
         """Return all findings, by arm and metric in the suite's order."""
-        primaries = (self.suite.primary_speed, self.suite.primary_quality)
         family = [
             (metric, arm)
             for arm in self.arms
             for metric in self.metrics.values()
-            if metric.name in primaries and not (metric.quality and self.speed_only)
+            if metric.name in self.suite.primaries and not (metric.quality and self.speed_only)
         ]
         judged = self._family(family)
         findings = []
