@@ -10,7 +10,7 @@ from harness.declaration import check_suite, judged_metrics
 from harness.device import Device
 from harness.errors import DiptychError
 from harness.plan import chosen_scale
-from harness.protocols import Extractor, Maker
+from harness.protocols import ActionExtractor, Extractor, Maker
 from harness.provenance import context_facts
 from harness.registry import Registry
 from harness.store.records import Plan
@@ -41,7 +41,7 @@ class Parts:
 
     makers: dict[str, Maker]
     metrics: dict[str, Metric]
-    extractors: dict[str, Extractor]
+    extractors: dict[str, Extractor | ActionExtractor]
     plugins: tuple[str, ...] = ()
 
     @classmethod
@@ -66,7 +66,9 @@ class Parts:
         # Random weights have no quality: a run of speed alone needs no extractor, and no weights of one.
         judged = [] if all(case.speed_only for case in cases) else list(metrics.values())
         spaces = dict.fromkeys(metric.feature_space for metric in judged if metric.feature_space is not None)
-        extractors: dict[str, Extractor] = {s: registry.get("extractor", s)(str(device)) for s in spaces}
+        extractors: dict[str, Extractor | ActionExtractor] = {}
+        for space in spaces:
+            extractors[space] = registry.get("extractor", space)(str(device))
         return cls(makers, metrics, extractors, plugins_of(arms, cases, metrics, registry))
 
     def context(self, device: Device, threads: int) -> dict[str, Any]:

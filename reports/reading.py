@@ -36,8 +36,8 @@ class Reading:
     groups: tuple[str, ...]
     speed_only: frozenset[str]
 
-    def finding(self, metric: str, group: str, arm: str) -> Finding | None:
-        """The finding of ``arm`` for ``metric`` in ``group``, or None."""
+    def finding(self, metric: str | None, group: str, arm: str) -> Finding | None:
+        """The finding of ``arm`` for ``metric`` in ``group``, or None; no metric has none."""
         for f in self.analysis.findings:
             if (f.metric, f.group, f.arm) == (metric, group, arm):
                 return f

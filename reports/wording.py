@@ -38,6 +38,10 @@ CONCLUSION_SYMBOLS = {
     "faster but worse": "▼",
     "not faster": "≈",
     "speed only": "»",
+    "better quality": "▲",
+    "comparable quality": "≈",
+    "quality inconclusive": "◇",
+    "worse quality": "▼",
 }
 
 

@@ -25,6 +25,7 @@ LAWS: dict[str, str] = {
     "extractor": "harness.conformance.extractor",
     "comparer": "harness.conformance.comparer",
     "bench": "harness.conformance.bench",
+    "asset": "harness.conformance.asset",
 }
 
 
