@@ -24,7 +24,7 @@ WHAT = {
     "jitter": "block jitter",
 }
 
-FRAME_METRICS = ("psnr", "ssim", "st-lpips-alex", "lpips-alex")
+FRAME_METRICS = ("psnr", "ssim", "st-lpips-alex", "lpips")
 """Against the true frame at the same time: every fault moves them."""
 SET_METRICS = (
     "frechet[x3d-xs-k400-int8dq]",
