@@ -41,6 +41,7 @@ def analyse(
     *,
     seed: int = 0,
     level: float = 0.95,
+    absent: Mapping[str, str] | None = None,
 ) -> Analysis:
     """Judge every arm of a run against its baseline, group by group.
 
@@ -52,6 +53,8 @@ def analyse(
         metrics: All metrics by name; those that the suite names are used.
         seed: Base of the resampling seeds; each group's is derived from it.
         level: Coverage of the intervals.
+        absent: Metrics that could not be computed, with the reason
+            (:attr:`harness.store.records.Manifest.absent_metrics`).
 
     Returns:
         Findings, conclusions and notes.
@@ -80,7 +83,7 @@ def analyse(
         names = {record.block.case for record in trials if record.block.group == group}
         speed_only = any(cases[name].speed_only for name in names if name in cases)
         analysis = GroupAnalysis(suite, table, group, arms, chosen, speed_only, seed, level)
-        judged = analysis.run()
+        judged = [_absent(finding, absent or {}) for finding in analysis.run()]
         notes += dict.fromkeys(analysis.notes)
         if speed_only:
             notes.append(f"{group}: random weights, so quality metrics are dropped and only speed is judged")
@@ -140,6 +143,14 @@ def analyse(
         seed=seed,
         notes=notes,
     )
+
+
+def _absent(finding: Finding, absent: Mapping[str, str]) -> Finding:
+    """Say why a metric has no number, where the reason is known better than that no trial has one."""
+    if finding.metric not in absent or finding.estimate.value is not None:
+        return finding
+    estimate = finding.estimate.model_copy(update={"reason": absent[finding.metric]})
+    return finding.model_copy(update={"estimate": estimate})
 
 
 def _blind_metrics(control: str, findings: Sequence[Finding], metrics: Mapping[str, Metric]) -> set[str]:

@@ -286,6 +286,9 @@ class Metric:
         assets: Registered assets (weight files) that it cannot do without. Where one is absent before the run, so is
             the metric, with the reason; nothing is downloaded during a measurement.
         worlds: Registered worlds whose clips its network was made for; empty for any clip. Elsewhere it has no value.
+        counts: For set metrics, True if a row is no point of a space but counts (true positives, false positives, false
+            negatives of one class after another), which add up over clips. ``distance(reference, reference)`` is then
+            the score of real video, the ceiling, and stands beside every value.
     """
 
     name: str
@@ -304,6 +307,7 @@ class Metric:
     per_frame: Callable[[Made], list[float] | None] | None = None
     assets: tuple[str, ...] = ()
     worlds: tuple[str, ...] = ()
+    counts: bool = False
 
     def applies(self, made: Made) -> bool:
         """False for a clip of a world that the metric's network was not made for."""

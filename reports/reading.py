@@ -82,7 +82,7 @@ def read_run(path: Path, metrics: Mapping[str, Metric]) -> Reading:
         store=store,
         manifest=manifest,
         records=records,
-        analysis=analyse(manifest.as_run, records, metrics),
+        analysis=analyse(manifest.as_run, records, metrics, absent=manifest.absent_metrics),
         styles=arm_styles([a.name for a in suite.arms], suite.baseline, suite.negative_control),
         groups=tuple(dict.fromkeys(planned)),
         speed_only=frozenset(c.group for c in cases if c.speed_only),

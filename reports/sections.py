@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harness.stats.verdict import against_margin
 from harness.types import Conclusion, Estimate, Metric
+from reports.action_tables import action_tables
 from reports.diptychs import Diptych, diptychs
 from reports.finding_tables import expected_table, metric_table, threshold_table
 from reports.horizon import horizon_plot, horizon_table, horizons
@@ -159,6 +160,7 @@ def _group(reading: Reading, metrics: Mapping[str, Metric], group: str, key: str
         elif found:
             reason = "; ".join(dict.fromkeys(f.estimate.reason or "no value" for f in found))
             absent.setdefault(reason, []).append(metric_title(name))
+    others += action_tables(reading, metrics, group)
     best = reading.best(group)
     drawn = [
         trade_plot(reading, group, metrics, f"{key}-trade"),

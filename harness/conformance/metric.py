@@ -136,7 +136,11 @@ def _declared(component: Component) -> str:
     space = metric.feature_space
     require(space is not None and metric.distance is not None, "a set metric needs feature_space and distance")
     component.registry.entry("extractor", str(space))
-    require(f"[{space}]" in metric.name, f"the name of a set metric carries its space: {metric.name}[{space}]")
+    carried = metric.name.partition("[")[2].rstrip("]")
+    require(
+        bool(carried) and str(space).startswith(carried),
+        f"the name of a set metric carries its space, or the network behind it: {metric.name}[{space}]",
+    )
     return f"{metric.unit}, {metric.direction} is better, on sets of clips in the features of {space}"
 
 
@@ -151,7 +155,7 @@ def _deterministic(component: Component) -> str:
     require(not changed, f"compute changes its input: {', '.join(changed)}")
     if metric.distance is None:
         return f"twice {one}, inputs as they were"
-    a, b = _rows(0), _rows(1)
+    a, b = _rows(metric, 0), _rows(metric, 1)
     before = (a.copy(), b.copy())
     first, second = free_of_global_state(lambda: metric.distance(a, b) if metric.distance else None)
     require(same(first, second), f"the same sets give {first} and then {second}")
@@ -174,7 +178,7 @@ def _finite(component: Component) -> str:
         elif name != "flat":
             require(value is not None, f"compute gives None for a {name} clip with everything told")
     if metric.distance is not None:
-        for one, other in ((_rows(0), _rows(0)), (_rows(0), _rows(1))):
+        for one, other in ((_rows(metric, 0), _rows(metric, 0)), (_rows(metric, 0), _rows(metric, 1))):
             require(math.isfinite(metric.distance(one, other)), "distance is not finite on two sets of random rows")
     return "clean, damaged and flat clips"
 
@@ -235,7 +239,8 @@ def _quality(component: Component) -> str:
     _needs_its_files(component)
     sign = 1.0 if metric.direction == "higher" else -1.0
     if metric.distance is not None:
-        near, far = metric.distance(_rows(0), _rows(1)), metric.distance(_rows(0) + 3.0, _rows(1))
+        good, real = _rows(metric, 0), _rows(metric, 1)
+        near, far = metric.distance(good, real), metric.distance(_spoilt(metric, good), real)
         require(sign * near > sign * far, f"far sets ({far:.4g}) are not worse than near ones ({near:.4g})")
         return f"near sets {near:.4g}, far ones {far:.4g}"
     truth = clip()
@@ -271,9 +276,20 @@ def _speed(component: Component) -> str:
     return f"half of time, memory and energy: {slow:.4g} becomes {fast:.4g}"
 
 
-def _rows(seed: int) -> NDArray[np.float64]:
-    rows: NDArray[np.float64] = np.random.default_rng(seed).normal(size=(ROWS, DIMENSIONS))
-    return rows
+def _rows(metric: Metric, seed: int) -> NDArray[np.float64]:
+    """Feature rows of 96 clips: points, or counts of four classes that are mostly right."""
+    rng = np.random.default_rng(seed)
+    rows: NDArray[np.float64] = rng.normal(size=(ROWS, DIMENSIONS))
+    return rng.poisson((4.0, 1.0, 1.0) * 4, (ROWS, 12)).astype(np.float64) if metric.counts else rows
+
+
+def _spoilt(metric: Metric, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rows far from the truth: points moved away, or every hit turned into a miss and a false alarm."""
+    if not metric.counts:
+        return rows + 3.0
+    hits, alarms, misses = rows[:, 0::3], rows[:, 1::3], rows[:, 2::3]
+    spoilt: NDArray[np.float64] = np.stack((0 * hits, alarms + hits, misses + hits), -1).reshape(rows.shape)
+    return spoilt
 
 
 LAWS = (

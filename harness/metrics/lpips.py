@@ -91,6 +91,7 @@ register("metric", "lpips")(
         compute=over_frames(_LPIPS),
         per_frame=_LPIPS,
         quality=True,
+        packages=("torch",),
         assets=("alexnet-imagenet", "lpips-alex-heads"),
     )
 )
@@ -104,6 +105,7 @@ register("metric", "st-lpips-alex")(
         compute=over_frames(_ST_LPIPS),
         per_frame=_ST_LPIPS,
         quality=True,
+        packages=("torch",),
         assets=("st-lpips-alex",),
     )
 )

@@ -132,11 +132,12 @@ def _row(question: Question, path: Path, reference: Path | None, kept: Kept) -> 
         hashes={},
     )
     single = {name: metric for name, metric in question.metrics.items() if metric.scale != "set"}
+    frame_values = metric_frame_values(made, NO_CASE, single)
     try:
         row = Row(
             key=key,
-            scores=metric_values(made, NO_CASE, single),
-            frame_scores=metric_frame_values(made, NO_CASE, single),
+            scores=metric_values(made, NO_CASE, single, frame_values),
+            frame_scores=frame_values,
             features={space: _features(space, extract, video.frames) for space, extract in question.extractors.items()},
             facts=video.facts,
         )

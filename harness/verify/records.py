@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from harness.declaration import judged_metrics
 from harness.errors import DiptychError, RejectedError
+from harness.metrics.by_frame import mean_of_frames
 from harness.store.lines import line_facts, parse_line, sound_length
 from harness.store.names import TRIALS
 from harness.store.records import BlockKey, Manifest, PlannedTrial, TrialRecord
@@ -181,7 +182,7 @@ class Remembered:
 def check_values(
     records: Mapping[int, TrialRecord], manifest: Manifest, metrics: Mapping[str, Metric], notes: Notes
 ) -> None:
-    """Compute again every value that follows from the record alone: rates from durations and counts, passes, memory."""
+    """Compute again every value that follows from the record alone: rates, means over frames, counts, memory."""
     random = {case.name for case in manifest.suite.scales[manifest.plan.scale].cases if case.speed_only}
     for record in records.values():
         if record.status != "finished":
@@ -190,6 +191,10 @@ def check_values(
             metric = metrics.get(name)
             if metric is None or (metric.quality and record.block.case in random):
                 continue
+            frames = record.frame_values.get(name)
+            if frames and not same_number(value, mean_of_frames(frames)):
+                why = f"{name} is {value}, but the mean of its {len(frames)} frames is {mean_of_frames(frames)}"
+                notes.problem("value", name_of(record), why)
             try:
                 again = metric.compute(cast(Made, Remembered(record)))
             except NeedsMoreError:

@@ -173,9 +173,12 @@ def compare_trial(old: TrialRecord, new: TrialRecord, metrics: Mapping[str, Metr
     for name in {**old.values, **new.values}:
         if name in metrics and not metrics[name].machine:  # times and memory are judged as ratios, or not at all
             facts.append((f"values.{name}", old.values.get(name), new.values.get(name)))
+    # runs of older schemas kept no values of frames: what was not recorded cannot have changed
+    facts += [(f"frame_values.{name}", one, new.frame_values.get(name)) for name, one in old.frame_values.items()]
     differing = [(name, one, other) for name, one, other in facts if one != other]
     for name, one, other in differing:
-        shown = "it has changed" if name.startswith("features.") else f"recorded {one}, run again {other}"
+        many = name.startswith(("features.", "frame_values."))
+        shown = "it has changed" if many else f"recorded {one}, run again {other}"
         notes.problem("rerun", where, f"{name}: {shown}")
     return not differing
 

@@ -12,6 +12,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.assets.locate import AbsentError
 from harness.errors import DiptychError
 from harness.provenance import cpu_model, installed_packages
 from harness.store.cleaning import is_baseline
@@ -134,7 +135,7 @@ def check_scores(
             again = metric.compute(made)
         except NeedsMoreError:
             continue
-        except ImportError as error:
+        except (ImportError, AbsentError) as error:
             notes.skip("value", f"{name} cannot be computed from the kept videos here: {error}")
             continue
         except Exception as error:  # noqa: BLE001 - a video of another shape, say: an answer, not a crash

@@ -7,6 +7,11 @@ from harness.assets.types import Asset
 from harness.registry import register
 
 ZOO: dict[str, tuple[str, int, str]] = {
+    "idm_crafter.safetensors": (
+        "e5000beafe1b8b57bc30f6584ba2ac2e9ddd87374f1a2a93d402e2d8313e4c9e",
+        380834,
+        "inverse-dynamics network of the Crafter worlds",
+    ),
     "tokenizer_crafter.safetensors": (
         "22f06bc6ea4c0982df0147f3099bc306a5a5fb694d924361e88a02a5a6a562fd",
         1660472,

@@ -166,6 +166,12 @@ TAMPERINGS: dict[str, tuple[Callable[[Path], None], str, str, str]] = {
         "frames_per_second is 99",
     ),
     "seconds": (change_line(5, set_at("seconds", [0.5])), "value", "trial 5", "durations and counts give 8.0"),
+    "frames": (
+        change_line(5, set_at("frame_values", "psnr", [1.0, 2.0])),
+        "value",
+        "trial 5",
+        "the mean of its 2 frames is 1.5",
+    ),
     "quality": (change_line(5, set_at("values", "psnr", 60.0)), "summary", "summary.json", "results rebuild"),
     "lost record": (drop_a_line, "records", "trials.jsonl", "1 of 24 records are missing"),
     "summary's verdict": (
@@ -342,6 +348,7 @@ def test_blocks_run_again_give_the_same_bits(diptych, run):
         (set_at("values", "psnr", 11.0), "rerun", "values.psnr: recorded 11.0"),
         (set_at("counts", "tokens", 17), "rerun", "counts.tokens: recorded 17"),
         (set_at("features", {"space": {"generated": [1.0], "reference": []}}), "rerun", "features.space"),
+        (set_at("frame_values", "psnr", [1.0, 2.0]), "rerun", "frame_values.psnr: it has changed"),
     ],
 )
 def test_what_a_record_claims_and_a_rerun_denies_is_a_problem(diptych, run, change, what, why):

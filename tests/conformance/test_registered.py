@@ -39,6 +39,9 @@ EXPECTED = {
         "model_bits_per_token",
         "frechet[tokenizer-crafter]",
         "kvd[tokenizer-crafter]",
+        "action_f1[idm-crafter]",
+        "frechet[idm-crafter]",
+        "kvd[idm-crafter]",
     },
 }
 
