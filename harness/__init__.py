@@ -13,7 +13,7 @@ from harness import torchvision_cpu
 
 if TYPE_CHECKING:
     from harness.analyse import Analysis, Comparison
-    from harness.cli.assets import AssetsFacts, fetch_assets, list_assets, verify_assets
+    from harness.cli.assets import AssetsFacts, asset_path, fetch_assets, list_assets, verify_assets
     from harness.cli.checking import CheckFacts, check_component
     from harness.cli.checks import Check, check_machine
     from harness.cli.exporting import AsvFacts, export_asv
@@ -46,7 +46,7 @@ __version__ = "0.1.0.dev0"
 
 _HOMES = {
     "harness.analyse": ("Analysis", "Comparison"),
-    "harness.cli.assets": ("AssetsFacts", "fetch_assets", "list_assets", "verify_assets"),
+    "harness.cli.assets": ("AssetsFacts", "asset_path", "fetch_assets", "list_assets", "verify_assets"),
     "harness.cli.checking": ("CheckFacts", "check_component"),
     "harness.cli.checks": ("Check", "check_machine"),
     "harness.cli.listing": ("Item", "Listing", "list_items"),
@@ -129,6 +129,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "aggregate_runs",
+    "asset_path",
     "check_component",
     "check_machine",
     "collect_garbage",

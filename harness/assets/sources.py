@@ -85,7 +85,7 @@ def _run(command: list[str], folder: Path, tell: Tell) -> str:
                     process.wait(LOOK_SECONDS)
                     break
                 except subprocess.TimeoutExpired:
-                    tell(_bytes_in(folder), None)
+                    tell(_largest(folder), None)
         except BaseException:
             process.kill()
             raise
@@ -93,12 +93,13 @@ def _run(command: list[str], folder: Path, tell: Tell) -> str:
         return said.read()
 
 
-def _bytes_in(folder: Path) -> int:
-    count = 0
+def _largest(folder: Path) -> int:
+    """Bytes of the file that is coming: pip keeps it under several names in turn."""
+    sizes = [0]
     for path in folder.rglob("*"):
         with contextlib.suppress(OSError):  # pip removes files meanwhile
-            count += path.stat().st_size if path.is_file() else 0
-    return count
+            sizes.append(path.stat().st_size if path.is_file() else 0)
+    return max(sizes)
 
 
 def from_url(url: str, part: Path, tell: Tell, *, checked: bool) -> None:
@@ -159,10 +160,15 @@ def _transfer(url: str, part: Path, tell: Tell, *, checked: bool) -> None:
             return
         raise UnavailableError(f"HTTP {error.code} {error.reason}") from error
     except (OSError, ValueError, http.client.HTTPException) as error:
-        why = str(getattr(error, "reason", error)) or type(error).__name__
-        raise (_BrokenOffError if _size(part) else UnavailableError)(why) from error
+        raise (_BrokenOffError if _size(part) else UnavailableError)(_why(error)) from error
     if total is not None and have < total:
         raise _BrokenOffError(f"broke off after {have} of {total} bytes; the next attempt goes on from there")
+
+
+def _why(error: Exception) -> str:
+    """What went wrong, in words: urllib wraps the error of the system in one of its own."""
+    reason = getattr(error, "reason", error)
+    return getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
 
 
 def _start(answer: http.client.HTTPResponse, have: int) -> int:

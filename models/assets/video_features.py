@@ -30,7 +30,7 @@ I3D = Asset(
     "TorchScript: Skorokhodov et al., StyleGAN-V (arXiv 2112.14683)",
     mirror="video_features/i3d_torchscript.pt",
     url="https://www.dropbox.com/s/ge9e5ujwgetktms/i3d_torchscript.pt?dl=1",
-    note="TorchScript is code: it runs only where DIPTYCH_I3D names the file (diptych assets path i3d-torchscript)",
+    note="it is TorchScript, that is code, and runs only where DIPTYCH_I3D names its path",
 )
 for _asset in (X3D_XS, I3D):
     register("asset", _asset.name, summary=_asset.summary)(_asset)

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+import harness
 from harness.cli.main import run
+from harness.errors import DiptychError
 
 KEYS = {"name", "version", "sha256", "bytes", "licence", "present", "path", "reason"}
 
@@ -72,7 +74,43 @@ def test_path_prints_the_file_or_says_what_to_do(capfd: pytest.CaptureFixture[st
     assert run(["assets", "path", "tokenizer_crafter.safetensors"]) == 0
     assert capfd.readouterr().out.strip().endswith("models/zoo/tokenizer_crafter.safetensors")
     assert run(["assets", "path", "st-lpips-alex"]) == 1
-    assert "diptych assets fetch st-lpips-alex" in capfd.readouterr().err
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "diptych assets fetch st-lpips-alex" in err
+    code, said, _ = call(capfd, "path", "st-lpips-alex")
+    assert (code, said["ok"], said["assets"][0]["path"]) == (1, False, None)
+
+
+def test_what_people_read_fits_on_their_screens(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["assets", "list"]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert any("i3d-torchscript" in line and "absent" in line and "51.2 MB" in line for line in lines)
+
+
+def test_ctrl_c_says_what_is_kept(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def press(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("harness.cli.assets.fetch", press)
+    assert run(["assets", "fetch", "st-lpips-alex"]) == 130
+    assert "Go on with: diptych assets fetch st-lpips-alex" in capfd.readouterr().err
+
+
+def test_assets_are_listed_without_torch(diptych: Any) -> None:
+    said = diptych("assets", "list", "--json", blocked=True)
+    assert said.code == 0
+    assert len(said.document["assets"]) > 4
+
+
+def test_the_same_verbs_in_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert harness.asset_path("tokenizer_crafter.safetensors").is_file()
+    with pytest.raises(DiptychError, match="diptych assets fetch st-lpips-alex"):
+        harness.asset_path("st-lpips-alex")
+    facts = harness.fetch_assets(["st-lpips-alex"])
+    assert not facts.ok
+    assert harness.verify_assets().ok
+    assert {asset.name for asset in harness.list_assets().assets} >= {"st-lpips-alex", "x3d-xs-k400-int8dq"}
 
 
 def test_mistakes(capfd: pytest.CaptureFixture[str]) -> None:

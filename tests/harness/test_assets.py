@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import http.server
@@ -72,7 +73,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Type", self.kind)
         self.send_header("Content-Length", str(len(self.content) - start))
         self.end_headers()
-        self.wfile.write(self.content[start:][: self.cuts.pop(0) if self.cuts else None])
+        with contextlib.suppress(ConnectionError):  # the client may have gone
+            self.wfile.write(self.content[start:][: self.cuts.pop(0) if self.cuts else None])
 
     def log_message(self, *_: object) -> None:
         pass

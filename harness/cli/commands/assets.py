@@ -76,11 +76,11 @@ def verify_command(context: click.Context, names: tuple[str, ...]) -> None:
 def path_command(context: click.Context, name: str) -> None:
     """Print the checked file of an asset."""
     output: Output = context.obj
-    facts = list_assets([name])
-    if not facts.assets[0].present and not output.as_json:
+    facts = verify_assets([name])
+    if not facts.ok and not output.as_json:
         raise DiptychError(str(facts.assets[0].reason))
     output.emit(facts, lambda: str(facts.assets[0].path))
-    context.exit(0 if facts.assets[0].present else 1)
+    context.exit(0 if facts.ok else 1)
 
 
 def _print(output: Output, facts: AssetsFacts) -> None:
@@ -92,7 +92,7 @@ def _print(output: Output, facts: AssetsFacts) -> None:
     output.table(("name", "state", "size", "SHA-256", "licence"), rows)
     for asset in facts.assets:
         if asset.reason is not None:
-            told = textwrap.wrap(f"{asset.name}: {asset.reason}", WIDTH, subsequent_indent="  ", **UNBROKEN)
+            told = textwrap.wrap(asset.reason, WIDTH, initial_indent="- ", subsequent_indent="  ", **UNBROKEN)
             output.stream.write("\n".join(told) + "\n")
 
 
