@@ -324,17 +324,29 @@ def test_callers_at_once_fetch_one_file_once(server: str) -> None:
     assert Handler.asked == [None]
 
 
-def test_a_cache_that_cannot_be_written_serves_what_it_has(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_cannot_be_written_serves_what_it_has(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one = asset(url=f"{server}/a")
     fetch(one)
+    monkeypatch.setenv("DIPTYCH_ASSETS", str(tmp_path))
+    (tmp_path / "wrong.bin").write_bytes(b"wrong")
+    (tmp_path / "right.bin").write_bytes(CONTENT)
 
     def refuse(*_: object, **__: object) -> None:
         raise DiptychError("not writable")
 
+    def refuse_too(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "not writable")
+
     monkeypatch.setattr(fetching, "usable_folder", refuse)  # as root nothing is read-only
+    monkeypatch.setattr(fetching, "write_atomically", refuse_too)
     assert fetch(one).sha256 == SHA256
+    assert fetch(asset(name="b", mirror="right.bin", sha256=None)).sha256 == SHA256
+    with pytest.raises(WrongHashError, match="Copy it into the mirror folder again"):
+        fetch(asset(name="c", mirror="wrong.bin"))
     with pytest.raises(DiptychError, match="not writable"):
-        fetch(asset(name="b", url=f"{server}/a"))
+        fetch(asset(name="d", url=f"{server}/a"))
 
 
 @pytest.mark.network
