@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -37,7 +38,8 @@ class Extractor(Protocol):
     """Turns a clip into one feature row.
 
     Registered as kind ``extractor``: a factory ``f(device: str) -> Extractor``, which raises a
-    :class:`harness.errors.UsageError` for a device that is not there (:func:`harness.device.parse_device`).
+    :class:`harness.errors.UsageError` for a device that is not there (:func:`harness.device.parse_device`), and an
+    :class:`harness.assets.locate.AbsentError` where its weights are not on this machine: its metrics are then absent.
     """
 
     def __call__(self, video: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -76,3 +78,17 @@ class ActionExtractor(Protocol):
         self, video: NDArray[np.uint8], *, prompt: NDArray[np.uint8], actions: ArrayLike
     ) -> NDArray[np.float64]:
         """Map a clip, the frames before it and the actions ``[frames]`` that led to its frames to ``[dimensions]``."""
+
+
+class BatchedExtractor(Extractor, Protocol):
+    """An extractor that takes several clips of one shape at a time; :func:`harness.features.extract_rows` asks for it.
+
+    An extractor may have two more things: ``context()`` like a maker's (its weights' hash, its preprocessing), and
+    ``reads_actions = True`` where it also wants to know which actions led from frame to frame.
+    """
+
+    def rows(self, videos: Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
+        """Map clips of one shape, uint8 ``[frames, height, width, 3]`` each, to float64 ``[clips, dimensions]``.
+
+        A row may differ from that of the clip alone by rounding, by less than 1e-4 of its size.
+        """

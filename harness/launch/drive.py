@@ -10,6 +10,7 @@ from harness.launch.executor import Executor
 from harness.progress import Progress, Teller
 from harness.store.in_flight import InFlight
 from harness.store.records import BlockKey, Plan, PlannedTrial, TrialRecord, by_block
+from harness.store.references import without_repeated_references
 from harness.store.run_store import RunStore
 from harness.trial import failed, shape_key
 from harness.types import Case, Scale
@@ -130,6 +131,7 @@ class Drive:
         record = self._executor.run(trial, self._store.session, halves)
         seconds, steady = self._warmed.pop(key, ([], True))
         flags = record.flags if steady else [*record.flags, "not-steady"]
+        record = without_repeated_references(record, halves)
         self._keep(trial, record.model_copy(update={"warmup_seconds": seconds, "flags": flags}))
         if not self._notice_loss(key) and record.status == "finished":
             self._lost[key] = 0

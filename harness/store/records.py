@@ -103,7 +103,8 @@ class FeatureRows(Data):
 
     Attributes:
         generated: Features of what the arm made, ``[dimensions]``.
-        reference: Features of the true continuation, same length; empty where there is none.
+        reference: Features of the true continuation, same length; empty where there is none. On disk also empty where
+            another record of the block has the same (:mod:`harness.store.references`).
     """
 
     generated: list[float]

@@ -29,6 +29,7 @@ from harness.store.lines import format_line, format_manifest, parse_line, parse_
 from harness.store.lock import WriterLock
 from harness.store.names import LOCK, MANIFEST, SAMPLES, SUMMARY, TORN, TRIALS
 from harness.store.records import Manifest, TrialRecord
+from harness.store.references import with_references
 from harness.store.sessions import SESSIONS, add_session, contexts, read_sessions, session_problems
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -231,7 +232,7 @@ class RunStore:
             if line.strip():
                 self._admit(parse_line(line, f"{file}:{number}"), number, found)
         known = contexts(sessions)
-        return [_in_context(found[index], known) for index in sorted(found)]
+        return [_in_context(record, known) for record in with_references([found[index] for index in sorted(found)])]
 
     def _admit(self, record: TrialRecord, number: int, found: dict[int, TrialRecord]) -> None:
         planned = self.manifest.plan.trials
