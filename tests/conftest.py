@@ -80,6 +80,16 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def mirror_folders() -> Iterator[None]:
+    """The caller's mirror folders, else the one that lies beside a clone: ``../shared/assets``, if it is there."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "assets"
+    with pytest.MonkeyPatch.context() as patch:
+        if "DIPTYCH_ASSETS" not in os.environ and beside.is_dir():
+            patch.setenv("DIPTYCH_ASSETS", str(beside))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def results_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A results folder of the test's own, so that no test writes into the tree."""

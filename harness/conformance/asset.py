@@ -13,7 +13,6 @@ from harness.conformance.laws import Component, Law, does_not_apply, require
 def _declared(component: Component) -> str:
     asset = component.thing
     require(isinstance(asset, Asset), f"it is a {type(asset).__name__}, not a harness.assets.types.Asset")
-    require(asset.name == component.entry.name, f"it calls itself {asset.name!r}")
     require(bool(asset.licence.strip()), "it names no licence")
     require(len(asset.citation.split()) > 2, "it does not say where it comes from")
     require(bool(asset.version.strip()), "it has no version")

@@ -87,7 +87,7 @@ SOUND = Asset(
 FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "no licence": ({"licence": " "}, "says its licence and where it comes from"),
     "no origin": ({"citation": "someone"}, "says its licence and where it comes from"),
-    "another name": ({"name": "yours"}, "says its licence and where it comes from"),
+    "another name": ({"name": "yours"}, "has the name it goes by"),
     "a path for a name": ({"file_name": "../mine"}, "says its licence and where it comes from"),
     "half a hash": ({"sha256": "a" * 32}, "has a hash, or says why not"),
     "no hash and no reason": ({"sha256": None}, "has a hash, or says why not"),
