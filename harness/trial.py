@@ -109,7 +109,9 @@ def run_trial(bench: Bench, trial: PlannedTrial, session: int, halves: Iterable[
             energy_joules=made.energy_joules,
             counts={name: int(n) for name, n in made.counts.items()},
             hashes=hashes,
-            features={} if case.speed_only else feature_rows(made, bench.extractors, bench.metrics, hashes, bench.references),
+            features={}
+            if case.speed_only
+            else feature_rows(made, bench.extractors, bench.metrics, hashes, bench.references),
             flags=flags,
             info={**info, **made.info},
         )
