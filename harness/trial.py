@@ -8,7 +8,7 @@ import math
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -44,6 +44,7 @@ class Bench:
         folder: The run's folder, where they go; None saves none.
         spent: True once an error has left the device unusable for this process: whatever follows would fail too.
         load: Reads the machine's load; tests inject one.
+        references: Feature rows of the last true continuation, by space and hash: the arms of a block share it.
     """
 
     makers: Mapping[str, Maker]
@@ -56,6 +57,7 @@ class Bench:
     folder: Path | None = None
     spent: bool = False
     load: Callable[[], LoadReading] = read_load
+    references: dict[tuple[str, str], NDArray[np.float64]] = field(default_factory=dict)
 
 
 def run_trial(bench: Bench, trial: PlannedTrial, session: int, halves: Iterable[TrialRecord]) -> TrialRecord:
@@ -107,7 +109,9 @@ def run_trial(bench: Bench, trial: PlannedTrial, session: int, halves: Iterable[
             energy_joules=made.energy_joules,
             counts={name: int(n) for name, n in made.counts.items()},
             hashes=hashes,
-            features={} if case.speed_only else feature_rows(made, bench.extractors, bench.metrics),
+            features={}
+            if case.speed_only
+            else feature_rows(made, bench.extractors, bench.metrics, hashes, bench.references),
             flags=flags,
             info={**info, **made.info},
         )
@@ -273,11 +277,22 @@ def metric_frame_values(made: Made, case: Case, metrics: Mapping[str, Metric]) -
 
 
 def feature_rows(
-    made: Made, extractors: Mapping[str, Extractor | ActionExtractor], metrics: Mapping[str, Metric]
+    made: Made,
+    extractors: Mapping[str, Extractor | ActionExtractor],
+    metrics: Mapping[str, Metric],
+    hashes: Mapping[str, str],
+    known: dict[tuple[str, str], NDArray[np.float64]],
 ) -> dict[str, FeatureRows]:
     """Extract the features of what was made and of its reference, in the spaces of metrics that apply to it.
 
     A space that judges actions has no row where the maker tells no prompt or no actions.
+
+    Args:
+        made: What was made.
+        extractors: By space.
+        metrics: By name.
+        hashes: Of :func:`trial_hashes`.
+        known: Rows of references by space and hash; those of another reference than this one are dropped.
 
     Raises:
         RejectedError: A feature is NaN or infinite.
@@ -290,12 +305,29 @@ def feature_rows(
         generated = clip_row(extract, made.video, made)
         if generated is None:
             continue
-        reference = None if made.reference is None else clip_row(extract, made.reference, made)
-        reference = np.zeros(0) if reference is None else reference
+        reference = np.zeros(0) if made.reference is None else reference_row(name, extract, made, hashes, known)
         if not (np.isfinite(generated).all() and np.isfinite(reference).all()):
             raise RejectedError("NotFinite", f"extractor {name} gives NaN or infinity")
         rows[name] = FeatureRows(generated=generated.tolist(), reference=reference.tolist())
     return rows
+
+
+def reference_row(
+    space: str,
+    extract: Extractor | ActionExtractor,
+    made: Made,
+    hashes: Mapping[str, str],
+    known: dict[tuple[str, str], NDArray[np.float64]],
+) -> NDArray[np.float64]:
+    """Return the row of the true continuation: that of the arm before, where it was the same; empty where none is."""
+    digest = f"{hashes['reference']} {hashes.get('prompt')}"  # actions belong to the prompt
+    key = (space, digest)
+    for stale in [old for old in known if old[1] != digest]:
+        del known[stale]
+    if key not in known:
+        row = clip_row(extract, made.reference, made)
+        known[key] = np.zeros(0) if row is None else row
+    return known[key]
 
 
 def clip_row(extract: Extractor | ActionExtractor, video: Any, made: Made) -> NDArray[np.float64] | None:
