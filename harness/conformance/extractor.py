@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.conformance.laws import Component, Law, free_of_global_state, refuses, require, same
+from harness.assets.locate import AbsentError
+from harness.conformance.laws import Component, Law, does_not_apply, free_of_global_state, refuses, require, same
 from harness.errors import DiptychError
 from harness.protocols import Extractor
 
@@ -25,8 +26,11 @@ class Subject:
 
     @cached_property
     def extract(self) -> Extractor:
-        """The extractor."""
-        return told_actions(self.component.thing("cpu"))
+        """The extractor; without its weights no law says anything about it."""
+        try:
+            return told_actions(self.component.thing("cpu"))
+        except AbsentError as error:
+            does_not_apply(str(error))
 
     @property
     def clips(self) -> list[NDArray[np.uint8]]:

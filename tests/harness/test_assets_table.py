@@ -128,3 +128,12 @@ def test_a_sound_row_breaks_no_law() -> None:
 @pytest.mark.parametrize(("changes", "law"), FAULTS.values(), ids=FAULTS)
 def test_a_careless_row(changes: dict[str, Any], law: str) -> None:
     assert law in broken(SOUND.model_copy(update=changes))
+
+
+def test_an_extractor_without_its_weights_breaks_no_law(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIPTYCH_ASSETS", "")
+    registry = load_builtin()
+    entry = next(entry for entry in registry.list("extractor") if entry.name == "x3d-xs-k400-int8dq")
+    facts = held(Component(entry, entry.load(), registry))
+    assert [fact.detail for fact in facts if not fact.ok] == []
+    assert any("diptych assets fetch x3d-xs-k400-int8dq" in fact.detail for fact in facts if not fact.applies)
