@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from harness.stats.actions import SCORES, GroupScores, group_scores
+from harness.stats.actions import COUNTS, SCORES, GroupScores, group_scores
 from harness.stats.outcome import TRUE_CONTINUATION
 from harness.types import Estimate, Metric
 from reports.reading import Reading
@@ -28,12 +29,20 @@ def action_tables(reading: Reading, metrics: Mapping[str, Metric], group: str) -
     extractors = reading.manifest.context.get("extractors") or {}
     tables = []
     for space in spaces:
-        names = [str(found["name"]) for found in (extractors.get(space) or {}).get("groups") or ()]
+        names = group_names(extractors.get(space))
         rows = counted(reading, str(space), group)
-        if names and rows:
+        if names and rows and all(len(row) == COUNTS * len(names) for found, _ in rows.values() for row in found):
             scores = {arm: group_scores(*found, names) for arm, found in rows.items()}
             tables.append(action_table(scores))
     return tuple(tables)
+
+
+def group_names(context: Any) -> list[str]:
+    """Names of the groups that an extractor tells of in its context, in the order of its rows, or none."""
+    groups = context.get("groups") if isinstance(context, Mapping) else None
+    if not isinstance(groups, list) or not all(isinstance(group, Mapping) and "name" in group for group in groups):
+        return []
+    return [str(group["name"]) for group in groups]
 
 
 def counted(reading: Reading, space: str, group: str) -> dict[str, Rows]:

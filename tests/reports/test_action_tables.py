@@ -61,6 +61,8 @@ def test_every_group_of_actions_shows_each_arm_and_real_video():
 
 def test_a_run_that_names_no_groups_or_has_no_counts_has_no_such_table():
     suite, records, metrics = invented(8)
+    for told in (None, {}, {"groups": None}, {"groups": {"move": []}}, {"groups": ["move"]}, {"groups": GROUPS[:1]}):
+        assert action_tables(reading(suite, records, {"extractors": {"n-actions": told}}), metrics, "g") == ()
     assert action_tables(reading(suite, records, {}), metrics, "g") == ()
     context = {"extractors": {"n-actions": {"groups": GROUPS}}}
     assert action_tables(reading(suite, records, context), metrics, "another") == ()
