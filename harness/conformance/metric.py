@@ -136,7 +136,9 @@ def _declared(component: Component) -> str:
     space = metric.feature_space
     require(space is not None and metric.distance is not None, "a set metric needs feature_space and distance")
     component.registry.entry("extractor", str(space))
-    carried = metric.name.partition("[")[2].rstrip("]")
+    if (metric.name == "fvd") != (space == "i3d"):
+        require(False, f"fvd is the distance in I3D's logits and nothing else, not {metric.name}[{space}]")
+    carried = "i3d" if metric.name == "fvd" else metric.name.partition("[")[2].rstrip("]")
     require(
         bool(carried) and str(space).startswith(carried),
         f"the name of a set metric carries its space, or the network behind it: {metric.name}[{space}]",
