@@ -2,7 +2,9 @@
 
 ``D = |mu_1 - mu_2|^2 + tr S_1 + tr S_2 - 2 tr (S_1 S_2)^(1/2)`` with unbiased covariances S (Dowson and Landau 1982;
 Heusel et al. 2017 for images). The last trace is the nuclear norm of ``A_1^T A_2`` for any factors ``A_i A_i^T = S_i``,
-so that no matrix square root of a non-symmetric product is ever taken.
+so that no matrix square root of a non-symmetric product is ever taken. With at most as many clips as dimensions the
+centred rows themselves are such factors, and the product is a small matrix of clips by clips: exact, and hundreds of
+times faster than anything of d × d.
 """
 
 from __future__ import annotations
@@ -74,6 +76,22 @@ class Moments:
         between = np.outer(step, step) * (self.count * other.count / count)
         return Moments(count, mean, self.scatter + other.scatter + between)
 
+    def without(self, other: Moments) -> Moments:
+        """Return the moments of these rows without those of ``other``, a part of them: the inverse of :meth:`merge`.
+
+        Raises:
+            ValueError: There are more rows in ``other``.
+        """
+        count = self.count - other.count
+        if count < 0:
+            raise ValueError(f"{other.count} rows cannot be taken from {self.count}")
+        if count == 0:
+            return Moments.empty(len(self.mean))
+        mean = (self.count * self.mean - other.count * other.mean) / count
+        step = other.mean - mean
+        between = np.outer(step, step) * (count * other.count / self.count)
+        return Moments(count, mean, self.scatter - other.scatter - between)
+
     @property
     def covariance(self) -> NDArray[np.float64]:
         """Unbiased covariance ``[dimensions, dimensions]``.
@@ -137,7 +155,65 @@ def frechet_distance(generated: ArrayLike, reference: ArrayLike) -> float:
     Raises:
         ValueError: Fewer than 2 rows, different dimensions, or values that are not finite.
     """
-    first, second = Moments.of(generated), Moments.of(reference)
-    if first.mean.shape != second.mean.shape:
-        raise ValueError(f"feature rows of {len(first.mean)} and of {len(second.mean)} dimensions cannot be compared")
-    return distance_of_moments(first, second)
+    one, two = checked_rows(generated), checked_rows(reference)
+    if one.shape[1] != two.shape[1]:
+        raise ValueError(f"feature rows of {one.shape[1]} and of {two.shape[1]} dimensions cannot be compared")
+    if max(len(one), len(two)) <= one.shape[1]:
+        return distance_of_few(one, two)
+    return distance_of_moments(Moments.of(one), Moments.of(two))
+
+
+def checked_rows(rows: ArrayLike) -> NDArray[np.float64]:
+    """Return feature rows as float64 ``[n, dimensions]``.
+
+    Raises:
+        ValueError: Not a matrix, fewer than 2 rows, or a value is not finite.
+    """
+    values = np.asarray(rows, dtype=np.float64)
+    if values.ndim != 2:
+        raise ValueError(f"feature rows form a matrix [clips, dimensions], not an array of shape {values.shape}")
+    if not np.isfinite(values).all():
+        raise ValueError("feature rows hold a value that is not finite")
+    if len(values) < 2:
+        raise ValueError(f"a covariance needs at least 2 clips, not {len(values)}")
+    return values
+
+
+def distance_of_few(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Return the Fréchet distance of two sets with at most as many clips as dimensions: ``[n, d]``, ``[m, d]``."""
+    means = first.mean(axis=0), second.mean(axis=0)
+    one, two = ((rows - mean) / np.sqrt(len(rows) - 1) for rows, mean in zip((first, second), means, strict=True))
+    step = means[0] - means[1]
+    root = float(np.linalg.svd(one @ two.T, compute_uv=False).sum())
+    return float(step @ step + np.vdot(one, one) + np.vdot(two, two) - 2.0 * root)
+
+
+def frechet_without_groups(
+    generated: NDArray[np.float64],
+    generated_groups: NDArray[np.int64],
+    reference: NDArray[np.float64],
+    reference_groups: NDArray[np.int64],
+    groups: int,
+) -> NDArray[np.float64]:
+    """Return the distance without each group of rows in turn, both sets at once; float64 ``[groups]``.
+
+    The moments of a group are taken from those of all rows, and never added up anew.
+
+    Args:
+        generated: Feature rows ``[n, d]``.
+        generated_groups: Group of each, from 0.
+        reference: Feature rows ``[m, d]``.
+        reference_groups: Group of each.
+        groups: How many.
+    """
+    one, two = checked_rows(generated), checked_rows(reference)
+    if max(len(one), len(two)) <= one.shape[1]:
+        left = [(one[generated_groups != g], two[reference_groups != g]) for g in range(groups)]
+        return np.array([distance_of_few(checked_rows(a), checked_rows(b)) for a, b in left])
+    whole = Moments.of(one), Moments.of(two)
+    found = []
+    for g in range(groups):
+        ours = whole[0].without(Moments.of(one[generated_groups == g]))
+        theirs = whole[1].without(Moments.of(two[reference_groups == g]))
+        found.append(distance_of_moments(ours, theirs))
+    return np.array(found)

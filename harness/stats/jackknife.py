@@ -23,6 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.stats.frechet import frechet_distance, frechet_without_groups
+from harness.stats.kvd import kernel_distance, kernel_without_groups
 from harness.stats.paired import t_quantile
 from harness.types import Direction, Estimate
 
@@ -30,6 +32,12 @@ MINIMUM_GROUPS = 32
 MINIMUM_CLIPS = 64
 Rows = NDArray[np.float64]
 Distance = Callable[[Rows, Rows], float]
+WithoutGroups = Callable[[Rows, NDArray[np.int64], Rows, NDArray[np.int64], int], Rows]
+SHORTCUTS: dict[Distance, WithoutGroups] = {
+    frechet_distance: frechet_without_groups,
+    kernel_distance: kernel_without_groups,
+}
+"""Distances that know how to leave every group out at once; equal to leaving them out one by one (tested)."""
 
 
 @dataclass(frozen=True)
@@ -116,8 +124,11 @@ def leave_groups_out(
     ours = np.array([groups.get(case, -1) for case in generated_cases])
     theirs = np.array([groups.get(case, -1) for case in reference_cases])
     count = len(set(groups.values()))
-    left_out = [distance(generated[ours != group], reference[theirs != group]) for group in range(count)]
-    return LeaveOut(distance(generated, reference), np.array(left_out, dtype=np.float64))
+    if count and distance in SHORTCUTS:
+        left_out = SHORTCUTS[distance](generated, ours, reference, theirs, count)
+    else:
+        left_out = np.array([distance(generated[ours != g], reference[theirs != g]) for g in range(count)], np.float64)
+    return LeaveOut(distance(generated, reference), left_out)
 
 
 def jackknife_estimate(
