@@ -280,8 +280,8 @@ def feature_rows(
     made: Made,
     extractors: Mapping[str, Extractor | ActionExtractor],
     metrics: Mapping[str, Metric],
-    hashes: Mapping[str, str],
-    known: dict[tuple[str, str], NDArray[np.float64]],
+    hashes: Mapping[str, str] | None = None,
+    known: dict[tuple[str, str], NDArray[np.float64]] | None = None,
 ) -> dict[str, FeatureRows]:
     """Extract the features of what was made and of its reference, in the spaces of metrics that apply to it.
 
@@ -291,8 +291,8 @@ def feature_rows(
         made: What was made.
         extractors: By space.
         metrics: By name.
-        hashes: Of :func:`trial_hashes`.
-        known: Rows of references by space and hash; those of another reference than this one are dropped.
+        hashes: Of :func:`trial_hashes`; they are needed for ``known``.
+        known: Rows of references by space and hash, kept from arm to arm of a block; None computes each anew.
 
     Raises:
         RejectedError: A feature is NaN or infinite.
@@ -316,10 +316,12 @@ def reference_row(
     space: str,
     extract: Extractor | ActionExtractor,
     made: Made,
-    hashes: Mapping[str, str],
-    known: dict[tuple[str, str], NDArray[np.float64]],
+    hashes: Mapping[str, str] | None,
+    known: dict[tuple[str, str], NDArray[np.float64]] | None,
 ) -> NDArray[np.float64]:
     """Return the row of the true continuation: that of the arm before, where it was the same; empty where none is."""
+    if hashes is None or known is None:
+        return reference_row(space, extract, made, {"reference": ""}, {})
     digest = f"{hashes['reference']} {hashes.get('prompt')}"  # actions belong to the prompt
     key = (space, digest)
     for stale in [old for old in known if old[1] != digest]:

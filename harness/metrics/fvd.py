@@ -1,8 +1,20 @@
-"""Fréchet video distance: I3D's logits and nothing else (Unterthiner et al. 2018, arXiv 1812.01717), lower is better.
+"""Fréchet video distance: the distance in the logits of I3D (Kinetics-400), and nothing else.
 
-The network is the TorchScript file that StyleGAN-V published (arXiv 2112.14683), run only where ``DIPTYCH_I3D`` names
-it. 400 dimensions: a verdict needs more than 400 clips of at least 10 frames. Values compare with published ones only
-at equal frames, resolution, sampling and number of clips. See :mod:`harness.metrics.spaces` for formula and errors.
+Formula: ``|μ₁ - μ₂|² + tr (S₁ + S₂ - 2 (S₁ S₂)^½)`` over the 400 logits of each clip (:mod:`harness.stats.frechet`).
+Shapes: clips uint8 ``[frames >= 10, height, width, 3]`` of one shape; rows float64 ``[400]``.
+Range: [0, ∞), biased upwards by O(1/n), which the jackknife removes.
+Unit: ``frechet``, the squared unit of the logits.
+Direction: lower is better.
+Minimum n: a verdict needs more than 400 clips; below, the value is shown as rank-deficient.
+Preprocessing: inside the TorchScript file (``rescale``, ``resize``, ``return_features``); all frames of a clip. Values
+compare with published ones only at equal frames, resolution, sampling and number of clips.
+Errors: absent, with the reason, where ``DIPTYCH_I3D`` names no file (TorchScript is code, and runs only where its path
+is given); a file of another signature is refused.
+Reference: Unterthiner et al. 2018 (arXiv 1812.01717); network: Skorokhodov et al., StyleGAN-V (arXiv 2112.14683).
+
+Example:
+    >>> FVD.name, FVD.feature_space, FVD.direction
+    ('fvd', 'i3d', 'lower')
 """
 
 from harness.metrics.spaces import frechet_metric

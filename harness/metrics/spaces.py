@@ -4,7 +4,28 @@ A space is an extractor (kind ``extractor``). Its metrics are one call in a file
 
     register_space("tokenizer-crafter", "the Crafter tokenizer", worlds=("crafter-9x9", "crafter-15x24"))
 
-Where the extractor's weights are not on a machine, its metrics are absent there, with the reason.
+Formula: ``frechet[space] = |μ₁ - μ₂|² + tr (S₁ + S₂ - 2 (S₁ S₂)^½)`` with unbiased covariances
+(:mod:`harness.stats.frechet`); ``kvd[space]`` is the unbiased MMD² with ``k(x, y) = (x·y / d + 1)³``
+(:mod:`harness.stats.kvd`). One value per *set* of clips; the interval is a joint group jackknife
+(:mod:`harness.stats.jackknife`), never a bootstrap.
+Shapes: a clip, uint8 ``[frames, height, width, 3]``, becomes a row, float64 ``[dimensions]``; sets are ``[n, d]``.
+Range: Fréchet [0, ∞), biased upwards by O(1/n), which the jackknife removes; KVD (-∞, ∞), 0 expected for equal
+distributions and never clamped.
+Unit: squared units of the features (``frechet``, ``mmd2``): numbers of two spaces do not compare.
+Direction: lower is better.
+Minimum n: a Fréchet verdict needs 64 clips and more clips than dimensions; a kernel distance 32 cases.
+Preprocessing: the extractor's; its ``context()`` is part of a run's record.
+Errors: fewer than 2 clips, rows of different length, NaN or infinity: the value is absent with that reason. Where the
+extractor's weights are not on a machine its metrics are absent, and the run goes on.
+Reference: Dowson and Landau 1982; Heusel et al. 2017 (arXiv 1706.08500); Bińkowski et al. 2018 (arXiv 1801.01401);
+Gretton et al. 2012; Unterthiner et al. 2018 (arXiv 1812.01717) for video.
+
+Example:
+    >>> import numpy as np
+    >>> rows = np.random.default_rng(0).standard_normal((200, 4))
+    >>> metric = frechet_metric("tokenizer-crafter", "the Crafter tokenizer")
+    >>> metric.name, round(metric.distance(rows, rows), 9), round(metric.distance(rows, rows + 1.0), 9)
+    ('frechet[tokenizer-crafter]', 0.0, 4.0)
 """
 
 from __future__ import annotations

@@ -51,3 +51,22 @@ def test_without_a_reference_its_row_is_empty():
     rows = feature_rows(replace(TOLD, reference=None), EXTRACTORS, METRICS)
     assert rows["judge"].reference == []
     assert rows["judge"].generated == [0.0, 2.0, 6.0]
+
+
+def test_a_reference_is_read_once_for_all_arms_of_a_block():
+    read = []
+
+    def extract(video):
+        read.append(video.sum())
+        return np.array([float(video.sum())])
+
+    known: dict = {}
+    hashes = {"reference": "a", "prompt": "p"}
+    one = feature_rows(TOLD, {"plain": extract}, METRICS, hashes, known)
+    two = feature_rows(TOLD, {"plain": extract}, METRICS, hashes, known)
+    assert one == two
+    assert len(read) == 3  # two videos, one truth
+    other = replace(TOLD, reference=TRUTH * 2)
+    changed = feature_rows(other, {"plain": extract}, METRICS, {"reference": "b", "prompt": "p"}, known)
+    assert changed["plain"].reference == [float((TRUTH * 2).sum())]
+    assert len(known) == 1  # the block before is forgotten
