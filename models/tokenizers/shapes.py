@@ -14,7 +14,9 @@ class TokenizerShape(Data):
         tile_pixels: Side of a tile in pixels.
         levels: Levels of each quantised dimension; their product is the vocabulary.
         width: Channels at tile resolution.
-        encoder_blocks: Residual blocks of the encoder, each within one tile.
+        encoder_blocks: Residual blocks of the encoder.
+        encoder_kernel: Tiles that an encoder block sees in each direction, odd; 1 keeps to the tile, so that equal tiles
+            get equal tokens wherever they stand.
         decoder_blocks: Residual blocks of the decoder, each reaching one tile further.
         expansion: Bottleneck width over ``width``.
         feature_width: Principal components kept for features.
@@ -24,6 +26,7 @@ class TokenizerShape(Data):
     levels: tuple[int, ...] = (8, 5, 5, 5)
     width: int = 192
     encoder_blocks: int = 2
+    encoder_kernel: int = 1
     decoder_blocks: int = 3
     expansion: int = 2
     feature_width: int = 16

@@ -1,5 +1,8 @@
 """Crafter (Hafner, arXiv 2109.06780; MIT) as a world: the open stand-in for the papers' Minecraft.
 
+A clip's truth: ``semantic`` uint8 ``[T, map_rows, columns]``, material or creature id of every visible map tile;
+``inventory`` uint8 ``[T, items]``; ``daylight`` float32 ``[T]`` in [0, 1].
+
 Everything that decides the bytes is declared in :class:`CrafterSettings`. Three departures from ``crafter.Env``:
 
 * *Order of creatures.* Crafter keeps the creatures of a chunk in a ``set`` hashed by memory address and draws the one
@@ -215,9 +218,11 @@ def _cut(recorded: list[tuple[Any, ...]], seed: int, start: int) -> Clip:
     return Clip(
         frames=np.stack(images).astype(np.uint8),
         actions=np.array(actions, np.int64),
-        semantic=np.stack(semantic).astype(np.uint8),
-        inventory=np.array(items, np.uint8),
-        daylight=np.array(daylight, np.float32),
+        truth={
+            "semantic": np.stack(semantic).astype(np.uint8),
+            "inventory": np.array(items, np.uint8),
+            "daylight": np.array(daylight, np.float32),
+        },
         episode_seed=seed,
         start=start,
     )

@@ -215,9 +215,7 @@ class Noise:
         return Clip(
             frames=rng.integers(0, 256, size, dtype=np.uint8),
             actions=np.full(4, 1 if self.fault == "odd action" else 0),
-            semantic=np.zeros((4, 2, 3), np.uint8),
-            inventory=np.zeros((4, 1), np.uint8),
-            daylight=np.ones(4, np.float32),
+            truth={"semantic": np.zeros((4, 2, 3), np.uint8)},
             episode_seed=int("".join(map(str, seed[:2]))),
             start=0,
         )
