@@ -15,8 +15,8 @@ class TokenizerShape(Data):
         levels: Levels of each quantised dimension; their product is the vocabulary.
         width: Channels at tile resolution.
         encoder_blocks: Residual blocks of the encoder.
-        encoder_kernel: Tiles that an encoder block sees in each direction, odd; 1 keeps to the tile, so that equal tiles
-            get equal tokens wherever they stand.
+        encoder_kernel: Side in tiles of what an encoder block sees, odd; 1 keeps to the tile, so that equal tiles get
+            equal tokens wherever they stand.
         decoder_blocks: Residual blocks of the decoder, each reaching one tile further.
         expansion: Bottleneck width over ``width``.
         feature_width: Principal components kept for features.

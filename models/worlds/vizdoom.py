@@ -160,7 +160,8 @@ def _clip(settings: VizdoomSettings, game: Any, split: Split, index: int, scenar
         clip = _attempt(settings, game, episode_seed(split, index, attempt), scenario)
         if clip is not None:
             return clip
-    raise DiptychError(f"{settings.spec.name}: {ATTEMPTS} attempts at {split} clip {index} ended early; raise ATTEMPTS.")
+    name = settings.spec.name
+    raise DiptychError(f"{name}: {ATTEMPTS} attempts at {split} clip {index} ended early; raise ATTEMPTS.")
 
 
 @contextlib.contextmanager

@@ -1,0 +1,116 @@
+"""ViZDoom clips are a function of their seed in any process, and hold what the simulator knows."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.errors import DiptychError
+from models.worlds import vizdoom
+from models.worlds.types import SPLITS, Clip
+from models.worlds.vizdoom import ACTIONS, VARIABLES, VIZDOOM_6X8, Walker, episode_seed, play, shrunk
+
+pytest.importorskip("vizdoom", reason="the package vizdoom is not installed")
+
+TINY = VIZDOOM_6X8.model_copy(
+    update={"spec": VIZDOOM_6X8.spec.model_copy(update={"clip_frames": 4}), "train_clips": 2, "warmup_frames": 6}
+)
+DIGEST = """
+import hashlib, sys
+from models.worlds.vizdoom import VIZDOOM_6X8, play
+digest = hashlib.sha256()
+for session in (1, 4):
+    for clip in play(VIZDOOM_6X8, "test", session):
+        for array in (clip.frames, clip.actions, *clip.truth.values()):
+            digest.update(array.tobytes())
+print(digest.hexdigest())
+"""
+
+
+@pytest.fixture(scope="module")
+def clips() -> list[Clip]:
+    """One clip of each scenario."""
+    return [play(TINY, "validation", session)[0] for session in range(len(TINY.scenarios))]
+
+
+def test_another_process_makes_the_same_bytes(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[2]
+    made = []
+    for hash_seed in ("0", "7"):
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(root)}
+        command = [sys.executable, "-c", DIGEST]
+        done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, cwd=tmp_path)
+        made.append(done.stdout)
+    assert made[0] == made[1]
+    assert len(made[0].strip()) == 64
+    assert list(tmp_path.iterdir()) == []  # the simulator leaves nothing where it was started
+
+
+def test_a_clip_is_as_declared(clips: list[Clip]) -> None:
+    spec = TINY.spec
+    for number, clip in enumerate(clips):
+        height, width = spec.rows * spec.tile_pixels, spec.columns * spec.tile_pixels
+        assert clip.frames.shape == (spec.clip_frames, height, width, 3)
+        assert clip.frames.dtype == np.uint8
+        assert clip.truth["labels"].shape == (spec.clip_frames, height, width)
+        assert clip.truth["variables"].shape == (spec.clip_frames, len(VARIABLES))
+        assert set(clip.truth["scenario"].tolist()) == {number}
+        assert (clip.truth["variables"][:, VARIABLES.index("HEALTH")] > 0).all()
+        assert clip.actions.max() < len(ACTIONS)
+        assert clip.frames.std() > 5
+
+
+def test_scenarios_look_different_and_things_are_labelled(clips: list[Clip]) -> None:
+    assert len(clips) >= 5
+    means = {tuple(np.round(clip.frames.mean((0, 1, 2)), 1)) for clip in clips}
+    assert len(means) == len(clips)
+    assert sum(bool(clip.truth["labels"].any()) for clip in clips) >= 5  # monsters, weapons, medikits
+
+
+def test_clips_of_a_session_come_from_episodes_of_their_own() -> None:
+    first, second = play(TINY, "train", 0)
+    assert first.episode_seed != second.episode_seed
+    assert not np.array_equal(first.frames, second.frames)
+
+
+def test_splits_share_no_seed() -> None:
+    seeds = [{episode_seed(split, i, attempt) for i in range(40) for attempt in (0, 63)} for split in SPLITS]
+    assert not seeds[0] & seeds[1]
+    assert not seeds[0] & seeds[2]
+    assert not seeds[1] & seeds[2]
+
+
+def test_the_walker_keeps_on_and_turns_from_what_stops_it() -> None:
+    walker = Walker(np.random.default_rng(0))
+    actions = [walker.act(float(step), 0.0) for step in range(2000)]
+    changes = sum(a != b for a, b in itertools.pairwise(actions))
+    assert changes < 1000  # held for several frames each
+    assert set(actions) == set(ACTIONS)
+    stuck = Walker(np.random.default_rng(1))
+    stood = [stuck.act(0.0, 0.0) for _ in range(2000)]
+    assert sum(a in ("forward", "backward") for a in stood) < sum(a in ("forward", "backward") for a in actions)
+
+
+def test_shrinking_averages_and_rounds() -> None:
+    screen = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    expected = np.floor(screen.reshape(2, 2, 3, 2, 3).mean((1, 3)) + 0.5)
+    assert np.array_equal(shrunk(screen, 2), expected)
+
+
+def test_without_the_package_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "vizdoom", None)
+    with pytest.raises(DiptychError, match=r"pip install 'diptych\[vizdoom\]'"):
+        play(TINY, "test", 0)
+
+
+def test_a_clip_is_told_apart_by_its_split() -> None:
+    digests = {hashlib.sha256(play(TINY, split, 2)[0].frames.tobytes()).hexdigest() for split in SPLITS}
+    assert len(digests) == 3
+    assert vizdoom.vizdoom_6x8().versions()["vizdoom"]
