@@ -1,8 +1,9 @@
 """A tokenizer with one token per tile: finite scalar quantisation (Mentzer et al., arXiv 2309.15505).
 
 Where the encoder sees one tile at a time (``encoder_kernel`` 1, for worlds drawn in tiles), equal tiles get equal
-tokens wherever they stand; for views in perspective it may see its neighbours. The decoder looks at neighbouring tiles (depthwise-separable convolutions), which lets it spread what one code
-cannot carry, such as the exact daylight. Fully convolutional: one file serves frames of any number of tiles.
+tokens wherever they stand; for views in perspective it may see its neighbours. The decoder looks at neighbouring tiles
+(depthwise-separable convolutions), which lets it spread what one code cannot carry, such as the exact daylight. Fully
+convolutional: one file serves frames of any number of tiles.
 """
 
 from __future__ import annotations
