@@ -1,8 +1,5 @@
 """Crafter (Hafner, arXiv 2109.06780; MIT) as a world: the open stand-in for the papers' Minecraft.
 
-A clip's truth: ``semantic`` uint8 ``[T, map_rows, columns]``, material or creature id of every visible map tile;
-``inventory`` uint8 ``[T, items]``; ``daylight`` float32 ``[T]`` in [0, 1].
-
 Everything that decides the bytes is declared in :class:`CrafterSettings`. Three departures from ``crafter.Env``:
 
 * *Order of creatures.* Crafter keeps the creatures of a chunk in a ``set`` hashed by memory address and draws the one
@@ -28,13 +25,15 @@ from harness.errors import DiptychError, UsageError
 from harness.types import Data
 from models.worlds.cache import ClipCache
 from models.worlds.policy import POLICY_VERSION, Walker
-from models.worlds.types import SPLITS, Clip, Split, WorldSpec
+from models.worlds.types import SPLITS, Clip, Split, Truth, WorldSpec
 
 ACTIONS = (
     "noop", "move_left", "move_right", "move_up", "move_down", "do", "sleep", "place_stone", "place_table",
     "place_furnace", "place_plant", "make_wood_pickaxe", "make_stone_pickaxe", "make_iron_pickaxe", "make_wood_sword",
     "make_stone_sword", "make_iron_sword",
 )  # fmt: skip
+ITEMS = 16
+"""Amounts that Crafter keeps of its player, from health to the iron sword."""
 DAY_STEPS = 300
 ATTEMPTS = 64
 """Episodes that may die before their clips are cut, per episode index; the next attempt has the next seed."""
@@ -248,6 +247,15 @@ class CrafterWorld:
             raise UsageError(f"{settings.spec.name}: the actions are Crafter's, in Crafter's order: {ACTIONS}.")
         self.settings = settings
         self.spec = settings.spec
+        self.truth = {
+            "semantic": Truth(
+                dtype="uint8",
+                shape=(self.spec.map_rows, self.spec.columns),
+                summary="material or creature id of every visible map tile",
+            ),
+            "inventory": Truth(dtype="uint8", shape=(ITEMS,), summary="amount of every item, health first"),
+            "daylight": Truth(dtype="float32", shape=(), summary="0 (night) to 1 (day)"),
+        }
         self.cache = cache or ClipCache()
 
     def versions(self) -> dict[str, str | int]:

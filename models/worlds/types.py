@@ -41,6 +41,20 @@ class WorldSpec(Data):
     actions: tuple[str, ...]
 
 
+class Truth(Data):
+    """One thing that a simulator knows of every frame.
+
+    Attributes:
+        dtype: numpy's name of its type.
+        shape: Of one frame's value.
+        summary: What it is.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    summary: str
+
+
 @dataclass(frozen=True)
 class Clip:
     """Consecutive frames of one episode.
@@ -48,7 +62,7 @@ class Clip:
     Attributes:
         frames: uint8 ``[T, height, width, 3]``.
         actions: int64 ``[T]``; ``actions[t]`` leads from frame t to frame t + 1.
-        truth: What the simulator knows of each frame, by name, arrays ``[T, ...]``; each world says what it keeps.
+        truth: What the simulator knows of each frame, by name, arrays ``[T, ...]`` as :attr:`World.truth` declares.
         episode_seed: Seed of the episode.
         start: Index of the first frame inside the episode.
     """
@@ -61,9 +75,16 @@ class Clip:
 
 
 class World(Protocol):
-    """A source of clips, registered as kind ``world``."""
+    """A source of clips, registered as kind ``world``.
+
+    Attributes:
+        spec: Shape and actions.
+        truth: What is kept with every frame beside pixels and action, by name; empty if nothing is. It is no part of
+            ``spec``, which decides the bytes of the pixels and by which clips are found in the cache.
+    """
 
     spec: WorldSpec
+    truth: Mapping[str, Truth]
 
     def versions(self) -> dict[str, str | int]:
         """Versions of everything that decides the bytes of a clip: the world's own, and those of what it plays."""

@@ -1,7 +1,5 @@
 """ViZDoom (Kempka et al., arXiv 1605.02097; MIT) as a world: textured first-person 3-D, with the scenarios it bundles.
 
-A clip's truth: ``labels`` uint8 ``[T, height, width]``, ViZDoom's labels buffer at the frame's size; ``variables``
-float32 ``[T, 7]``, the game variables of :data:`VARIABLES`; ``scenario`` uint8 ``[T]``, its number in the settings.
 Everything that decides the bytes is declared in :class:`VizdoomSettings`. Each episode plays one of the scenarios, by
 its index in turn, with the same actions in all of them. A walker with persistence (not white noise) plays: it turns in
 arcs, walks, sidesteps and shoots, and turns away from what stops it. Frames are rendered at ``render_size`` without
@@ -23,7 +21,7 @@ from numpy.typing import NDArray
 from harness.errors import DiptychError, UsageError
 from harness.types import Data
 from models.worlds.cache import ClipCache
-from models.worlds.types import SPLITS, Clip, Split, WorldSpec
+from models.worlds.types import SPLITS, Clip, Split, Truth, WorldSpec
 
 POLICY_VERSION = 1
 ATTEMPTS = 64
@@ -273,6 +271,12 @@ class VizdoomWorld:
     def __init__(self, settings: VizdoomSettings, cache: ClipCache | None = None) -> None:
         self.settings = settings
         self.spec = settings.spec
+        size = (self.spec.rows * self.spec.tile_pixels, self.spec.columns * self.spec.tile_pixels)
+        self.truth = {
+            "labels": Truth(dtype="uint8", shape=size, summary="ViZDoom's labels buffer: which thing a pixel shows"),
+            "variables": Truth(dtype="float32", shape=(len(VARIABLES),), summary=f"game variables {VARIABLES}"),
+            "scenario": Truth(dtype="uint8", shape=(), summary=f"number of the scenario in {settings.scenarios}"),
+        }
         self.cache = cache or ClipCache()
 
     def versions(self) -> dict[str, str | int]:
