@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import math
 
+from harness.errors import UsageError
 from harness.types import Data
+
+ZOO_TOKENIZERS = {
+    "crafter-9x9": "tokenizer_crafter.safetensors",
+    "crafter-15x24": "tokenizer_crafter.safetensors",
+    "vizdoom-6x8": "tokenizer_vizdoom.safetensors",
+}
+"""The zoo's tokenizer of each world."""
 
 
 class TokenizerShape(Data):
@@ -35,3 +43,17 @@ class TokenizerShape(Data):
     def vocabulary(self) -> int:
         """Number of image tokens."""
         return math.prod(self.levels)
+
+
+def zoo_tokenizer(world: str) -> str:
+    """File name of the zoo's tokenizer of ``world``.
+
+    Raises:
+        UsageError: None was trained on it.
+    """
+    if world not in ZOO_TOKENIZERS:
+        raise UsageError(
+            f"the zoo has no tokenizer of world {world!r}. Train one (diptych train tokenizer --world {world} --out "
+            "FOLDER) and name its file with --tokenizer."
+        )
+    return ZOO_TOKENIZERS[world]

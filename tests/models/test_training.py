@@ -23,7 +23,7 @@ from models.ar.transformer import VideoTransformer, causal_attention
 from models.decoding.grid import Grid
 from models.tokenizers.fsq import FSQTokenizer
 from models.tokenizers.loading import load_tokenizer
-from models.tokenizers.shapes import TokenizerShape
+from models.tokenizers.shapes import TokenizerShape, zoo_tokenizer
 from models.training import loop as training_loop
 from models.training.attention import chunked_causal_attention
 from models.training.checkpoint import read_checkpoint
@@ -447,6 +447,18 @@ def test_a_stopped_training_says_what_it_kept(tmp_path: Path, files, monkeypatch
     interrupt(1)
     with pytest.raises(StoppedError, match="no checkpoint was written yet"):
         run(tmp_path / "other", files)
+
+
+def test_the_tokenizer_is_the_worlds_own_unless_named(tmp_path: Path) -> None:
+    from harness.cli.builtin import load_builtin
+
+    load_builtin()
+    with pytest.raises(UsageError, match=r"unknown world 'vizdoom-6x9'.*vizdoom-6x8"):
+        train_video_transformer(tmp_path / "out", "vizdoom-6x9")
+    assert zoo_tokenizer("vizdoom-6x8") == "tokenizer_vizdoom.safetensors"
+    assert zoo_tokenizer("crafter-15x24") == zoo_tokenizer("crafter-9x9") == "tokenizer_crafter.safetensors"
+    with pytest.raises(UsageError, match="diptych train tokenizer --world mine"):
+        zoo_tokenizer("mine")
 
 
 def test_a_diverging_or_impossible_rate_is_one_message(tmp_path: Path, files) -> None:

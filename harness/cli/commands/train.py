@@ -75,7 +75,7 @@ def tokenizer_command(
 
 @command.command("video-transformer")
 @click.option("--world", default="crafter-9x9", show_default=True, help="World to learn from.")
-@click.option("--tokenizer", metavar="FILE", help="Tokenizer's weights: a name in the zoo, or a path.")
+@click.option("--tokenizer", metavar="FILE", help="Its weights: a name in the zoo, or a path [default: the world's].")
 @click.option("--prompt-frames", type=int, default=2, show_default=True, help="Frames given when decoding.")
 @click.option("--frames", type=int, default=6, show_default=True, help="Frames after them.")
 @click.option("--init", type=FILE, help="Weights to start from.")
