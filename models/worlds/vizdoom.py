@@ -22,8 +22,8 @@ from harness.errors import DiptychError, UsageError
 from harness.types import Data
 from models.worlds.cache import ClipCache
 from models.worlds.types import SPLITS, Clip, Split, Truth, WorldSpec
+from models.worlds.vizdoom_walker import POLICY_VERSION, Walker
 
-POLICY_VERSION = 1
 ATTEMPTS = 64
 """Episodes that may end before their clip is cut, per clip; the next attempt has the next seed."""
 
@@ -42,12 +42,10 @@ ACTIONS = tuple(BUTTONS)
 HELD = tuple(sorted({button for held in BUTTONS.values() for button in held}))
 VARIABLES = ("HEALTH", "AMMO2", "KILLCOUNT", "POSITION_X", "POSITION_Y", "POSITION_Z", "ANGLE")
 """Game variables kept with each frame."""
-WEIGHTS = {"noop": 1, "forward": 5, "backward": 1, "turn_left": 4, "turn_right": 4, "strafe_left": 2, "strafe_right": 2}
-"""How often the walker takes up an action, relative to each other."""
 
 
 class VizdoomSettings(Data):
-    """Everything that decides the bytes of a ViZDoom world.
+    """Everything that decides the bytes of a ViZDoom world; what :func:`running` sets for all belongs to the version.
 
     Attributes:
         spec: Shape, actions and version.
@@ -92,37 +90,6 @@ VIZDOOM_6X8 = VizdoomSettings(
     render_resolution="RES_256X192",
     shrink=4,
 )  # fmt: skip
-
-
-class Walker:
-    """Chooses actions for one episode, each held for a while.
-
-    Args:
-        rng: Source of every choice.
-    """
-
-    def __init__(self, rng: np.random.Generator) -> None:
-        self.rng = rng
-        self.action = "forward"
-        self.remaining = 0
-        self.place: tuple[float, float] | None = None
-
-    def act(self, x: float, y: float) -> str:
-        """Return the next action, from where the player stands now."""
-        stuck = self.action in ("forward", "backward") and self.place == (x, y)
-        self.place = (x, y)
-        if self.rng.random() < 0.06:
-            return "attack"
-        if stuck:
-            self.action = "turn_left" if self.rng.random() < 0.5 else "turn_right"
-            self.remaining = 4 + int(self.rng.integers(8))
-        if self.remaining <= 0:
-            names = list(WEIGHTS)
-            odds = np.array([WEIGHTS[name] for name in names], float)
-            self.action = names[int(self.rng.choice(len(names), p=odds / odds.sum()))]
-            self.remaining = 2 + int(self.rng.geometric(0.15))
-        self.remaining -= 1
-        return self.action
 
 
 def episode_seed(split: Split, clip: int, attempt: int) -> int:

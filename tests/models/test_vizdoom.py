@@ -21,12 +21,12 @@ from models.worlds.vizdoom import (
     VARIABLES,
     VIZDOOM_6X8,
     VizdoomWorld,
-    Walker,
     episode_seed,
     play,
     shrunk,
     vizdoom_6x8,
 )
+from models.worlds.vizdoom_walker import Walker
 
 plays = pytest.mark.skipif(
     importlib.util.find_spec("vizdoom") is None, reason="the package vizdoom is not installed: pip install vizdoom"
