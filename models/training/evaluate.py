@@ -135,9 +135,9 @@ def evaluate_free_running(
     Returns:
         For ``ssim`` and ``psnr`` (dB): of the ``generated`` continuation, of the ``repeated`` last true prompt frame,
         of the ``reconstructed`` truth (what the tokenizer leaves possible) and of the prompt frame's reconstruction
-        repeated (``repeated_tokens``: what a model that copies tokens would get), estimates over clips; the paired
-        difference ``above_repeated``; and per frame of the continuation ``generated_by_frame`` and
-        ``repeated_by_frame``, means over clips.
+        repeated (``repeated_tokens``: what a model that copies tokens would get, and as blurred as what it makes),
+        estimates over clips; the paired differences ``above_repeated`` and ``above_repeated_tokens``; and per frame of
+        the continuation ``generated_by_frame`` and ``repeated_by_frame``, means over clips.
     """
     card: VideoModel = REGISTRY.get("model", name)
     model, sha256 = load_transformer(card)
@@ -164,7 +164,8 @@ def evaluate_free_running(
     for metric, kind in enumerate(FREE_RUNNING):
         means = {label: rows[:, metric].mean(1) for label, rows in scores.items()}
         found[kind] = {label: interval(mean) for label, mean in means.items()}
-        found[kind]["above_repeated"] = interval(means["generated"] - means["repeated"])
+        for label in ("repeated", "repeated_tokens"):
+            found[kind][f"above_{label}"] = interval(means["generated"] - means[label])
         for label in ("generated", "repeated"):
             found[kind][f"{label}_by_frame"] = scores[label][:, metric].mean(0).round(4).tolist()
     return found
