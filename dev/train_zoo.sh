@@ -19,6 +19,9 @@ diptych train video-transformer --out "$out/video-15x24" --world crafter-15x24 -
     --seed 1 --prompt-frames 2 --frames 5 --init "$out/video-15x24-short/video_transformer.safetensors" \
     --steps 1600 --batch 4 --learning-rate 0.002 --set train_clips=1920 --set decay_fraction=0.35
 
+diptych train idm --out "$out/idm" --preset cpu --seed 0
+python -m models.training.evaluate_idm --weights "$out/idm/idm.safetensors" --clips 64 --out "$out/idm.json"
+
 for size in 9x9 15x24; do
     python -m models.training.evaluate "video-transformer-crafter-$size" --split test --clips 64 --out "$out"
 done

@@ -13,6 +13,7 @@ from harness import torchvision_cpu
 
 if TYPE_CHECKING:
     from harness.analyse import Analysis, Comparison
+    from harness.cli.assets import AssetsFacts, fetch_assets, list_assets, verify_assets
     from harness.cli.checking import CheckFacts, check_component
     from harness.cli.checks import Check, check_machine
     from harness.cli.exporting import AsvFacts, export_asv
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from harness.cli.power import suite_power
     from harness.cli.running import resume_run, run_suite
     from harness.cli.schemas import describe_schema
+    from harness.cli.scoring import score
     from harness.cli.stored import (
         aggregate_runs,
         collect_garbage,
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
         rebuild_summaries,
         remove_runs,
     )
-    from harness.cli.training import train_tokenizer, train_video_transformer
+    from harness.cli.training import train_idm, train_tokenizer, train_video_transformer
     from harness.cli.verbs import compare_runs, describe_schedule, get_suite, plan_suite, show_run, write_report
     from harness.cli.verifying import verify_run
     from harness.errors import DiptychError, UsageError
@@ -44,10 +46,11 @@ __version__ = "0.1.0.dev0"
 
 _HOMES = {
     "harness.analyse": ("Analysis", "Comparison"),
+    "harness.cli.assets": ("AssetsFacts", "fetch_assets", "list_assets", "verify_assets"),
     "harness.cli.checking": ("CheckFacts", "check_component"),
     "harness.cli.checks": ("Check", "check_machine"),
     "harness.cli.listing": ("Item", "Listing", "list_items"),
-    "harness.cli.training": ("train_tokenizer", "train_video_transformer"),
+    "harness.cli.training": ("train_idm", "train_tokenizer", "train_video_transformer"),
     "harness.cli.exporting": ("AsvFacts", "export_asv"),
     "harness.cli.facts": ("PlanFacts", "ReportFacts", "RunFacts"),
     "harness.cli.power": ("suite_power",),
@@ -69,6 +72,7 @@ _HOMES = {
         "rebuild_summaries",
         "remove_runs",
     ),
+    "harness.cli.scoring": ("score",),
     "harness.cli.verifying": ("verify_run",),
     "harness.errors": ("DiptychError", "UsageError"),
     "harness.cli.frames": ("Run", "findings_frame", "load_run", "trials_frame"),
@@ -95,6 +99,7 @@ __all__ = [
     "REGISTRY",
     "Analysis",
     "Arm",
+    "AssetsFacts",
     "AsvFacts",
     "BlockKey",
     "Case",
@@ -132,8 +137,10 @@ __all__ = [
     "describe_schema",
     "export_asv",
     "export_runs",
+    "fetch_assets",
     "findings_frame",
     "get_suite",
+    "list_assets",
     "list_items",
     "list_results",
     "load_run",
@@ -143,11 +150,14 @@ __all__ = [
     "remove_runs",
     "resume_run",
     "run_suite",
+    "score",
     "show_run",
     "suite_power",
+    "train_idm",
     "train_tokenizer",
     "train_video_transformer",
     "trials_frame",
+    "verify_assets",
     "verify_run",
     "write_report",
 ]

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from harness.declaration import check_cases, check_suite, judged_metrics
 from harness.stats.compare import compare_runs
+from harness.stats.expectations import check_expectations, summary
 from harness.stats.expected import Expected, expected_gains
 from harness.stats.findings import GroupAnalysis
 from harness.stats.outcome import Analysis, Comparison, ContextDifference, SetValue, Unmatched
@@ -18,10 +19,17 @@ from harness.stats.pairing import Lost, count_unpaired, latest, lost_pairs, tabu
 from harness.stats.sentences import ORDER, sentence
 from harness.stats.verdict import conclusion
 from harness.store.records import FLAGS, TrialRecord
-from harness.types import Conclusion, Finding, Metric, Suite
+from harness.types import Conclusion, ConclusionWord, Finding, Metric, Suite
 
 LOST_SHARE = 0.05
 """Share of an arm's pairs that failed trials may cost before its quality counts as unknown."""
+
+WITHDRAWN: dict[ConclusionWord, ConclusionWord] = {
+    "faster at comparable quality": "faster, quality inconclusive",
+    "comparable quality": "quality inconclusive",
+    "better quality": "quality inconclusive",
+}
+"""What is said in place of a good word of survivors."""
 
 __all__ = ["Analysis", "Comparison", "ContextDifference", "SetValue", "Unmatched", "analyse", "compare_runs"]
 
@@ -33,6 +41,7 @@ def analyse(
     *,
     seed: int = 0,
     level: float = 0.95,
+    absent: Mapping[str, str] | None = None,
 ) -> Analysis:
     """Judge every arm of a run against its baseline, group by group.
 
@@ -44,6 +53,8 @@ def analyse(
         metrics: All metrics by name; those that the suite names are used.
         seed: Base of the resampling seeds; each group's is derived from it.
         level: Coverage of the intervals.
+        absent: Metrics that could not be computed, with the reason
+            (:attr:`harness.store.records.Manifest.absent_metrics`).
 
     Returns:
         Findings, conclusions and notes.
@@ -72,7 +83,7 @@ def analyse(
         names = {record.block.case for record in trials if record.block.group == group}
         speed_only = any(cases[name].speed_only for name in names if name in cases)
         analysis = GroupAnalysis(suite, table, group, arms, chosen, speed_only, seed, level)
-        judged = analysis.run()
+        judged = [_absent(finding, absent or {}) for finding in analysis.run()]
         notes += dict.fromkeys(analysis.notes)
         if speed_only:
             notes.append(f"{group}: random weights, so quality metrics are dropped and only speed is judged")
@@ -101,6 +112,8 @@ def analyse(
             speed_only=speed_only,
             sensitive=suite.primary_quality not in blind,
         )
+    checked = check_expectations(suite, findings)
+    notes += [str(c) for c in checked if c.met is False]
     notes += flag_notes(trials)
     if suite.placebo:
         notes += [
@@ -119,7 +132,7 @@ def analyse(
         baseline=suite.baseline,
         findings=findings,
         conclusions=conclusions,
-        conclusion=conclusions[0].sentence
+        conclusion=f"{summary(checked)} {conclusions[0].sentence}".strip()
         if complete and conclusions
         else "No complete pair: nothing can be concluded.",
         set_values=set_values,
@@ -130,6 +143,14 @@ def analyse(
         seed=seed,
         notes=notes,
     )
+
+
+def _absent(finding: Finding, absent: Mapping[str, str]) -> Finding:
+    """Say why a metric has no number, where the reason is known better than that no trial has one."""
+    if finding.metric not in absent or finding.estimate.value is not None:
+        return finding
+    estimate = finding.estimate.model_copy(update={"reason": absent[finding.metric]})
+    return finding.model_copy(update={"estimate": estimate})
 
 
 def _blind_metrics(control: str, findings: Sequence[Finding], metrics: Mapping[str, Metric]) -> set[str]:
@@ -198,16 +219,17 @@ def _conclusions(
     :data:`LOST_SHARE` of lost pairs, nothing good is said of quality.
     """
     by_key = {(finding.arm, finding.metric): finding for finding in findings}
-    metric = metrics[suite.primary_speed]
+    metric = None if suite.primary_speed is None else metrics[suite.primary_speed]
     result = []
     for arm, gone in lost.items():
-        speed = by_key[arm, suite.primary_speed]
-        if speed.estimate.value is None:
-            continue
+        speed = None if metric is None else by_key[arm, metric.name]
         quality = None if speed_only else by_key[arm, suite.primary_quality]
+        lead = speed or quality
+        if lead is None or lead.estimate.value is None:
+            continue
         judgeable = quality is not None and quality.estimate.n >= metrics[suite.primary_quality].minimum_n
         word = conclusion(
-            speed.verdict,
+            None if speed is None else speed.verdict,
             quality.estimate if quality is not None and judgeable else None,
             suite.margin,
             quality_scale=metrics[suite.primary_quality].scale,
@@ -215,20 +237,22 @@ def _conclusions(
             sensitive=sensitive,
         )
         remark = ""
-        if word == "faster, quality inconclusive" and not sensitive:
+        if word in ("faster, quality inconclusive", "quality inconclusive") and not sensitive:
             seen = "was not seen either" if suite.negative_control in lost else "was not run"
             remark = f"quality insensitive: the negative control {seen}"
-        elif word == "not faster" and speed.verdict == "inconclusive":
+        elif word == "not faster" and speed is not None and speed.verdict == "inconclusive":
             remark = "speed inconclusive"
         elif word == "speed only":
             remark = "random weights"
-        if word == "faster at comparable quality" and gone.share > LOST_SHARE:
-            word = "faster, quality inconclusive"
+        if word in WITHDRAWN and gone.share > LOST_SHARE:
+            word = WITHDRAWN[word]
             remark = f"{gone.pairs} of {gone.of} pairs lost to failed trials"
         text = sentence(group, word, speed, metric, quality, remark=remark)
-        gain = speed.estimate.value or 0.0
-        if metric.direction == "lower" and gain:
+        gain = lead.estimate.value or 0.0
+        if metric is not None and metric.direction == "lower" and gain:
             gain = 1 / gain
+        elif metric is None and metrics[lead.metric].direction == "lower":
+            gain = -gain
         key = (arm == suite.negative_control, ORDER.index(word), -gain)
         result.append((key, Conclusion(arm=arm, group=group, word=word, remark=remark, sentence=text)))
     return result

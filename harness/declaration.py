@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import ValidationError
 
@@ -17,7 +17,7 @@ from harness.types import Metric, Suite, Value
 
 def judged_metrics(suite: Suite) -> tuple[str, ...]:
     """Names of the suite's metrics, in its order, the primary ones among them."""
-    return tuple(dict.fromkeys((*suite.metrics, suite.primary_speed, suite.primary_quality)))
+    return tuple(dict.fromkeys((*suite.metrics, *suite.primaries)))
 
 
 def check_suite(suite: Suite, metrics: Mapping[str, Metric]) -> None:
@@ -74,7 +74,7 @@ def judging_problems(suite: Suite, metrics: Mapping[str, Metric]) -> Iterator[Pr
         (("primary_speed",), suite.primary_speed),
         (("primary_quality",), suite.primary_quality),
     ):
-        if name not in metrics:
+        if name is not None and name not in metrics:
             yield Problem(place, f"{choice(name, metrics, f'unknown metric {name!r}')} See: diptych list metrics")
     if not (math.isfinite(suite.margin) and suite.margin > 0):
         yield Problem(("margin",), f"a non-inferiority margin is positive, not {suite.margin}.")
@@ -83,19 +83,26 @@ def judging_problems(suite: Suite, metrics: Mapping[str, Metric]) -> Iterator[Pr
             yield Problem(("thresholds",), choice(threshold.metric, names, f"unknown metric {threshold.metric!r}"))
         if not (math.isfinite(threshold.tau) and threshold.tau >= 0):
             yield Problem(("thresholds",), f"that of {threshold.metric} is at least 0, not {threshold.tau}.")
-    speed = metrics.get(suite.primary_speed)
+    speed = metrics.get(suite.primary_speed or "")
     if speed is not None and speed.scale != "ratio":
         yield Problem(
             ("primary_speed",),
             f"the primary speed metric {suite.primary_speed!r} is not analysed as a ratio; name a rate or a time.",
         )
-    if suite.primary_speed not in {threshold.metric for threshold in suite.thresholds}:
+    judged = {threshold.metric for threshold in suite.thresholds}
+    if suite.primary_speed is not None and suite.primary_speed not in judged:
         yield Problem(
             ("thresholds",),
             f"none for the primary speed metric {suite.primary_speed!r}: without one nothing is faster. "
             "Add one with metric, tau (such as 0.05) and why.",
         )
     others = [arm.name for arm in suite.arms if arm.name != suite.baseline]
+    for i, expected in enumerate(suite.expectations):
+        for name, known in ((expected.arm, others), (expected.worse_than, others), (expected.metric, names)):
+            if name is not None and name not in known:
+                yield Problem(("expectations", i), choice(name, known, f"unknown name {name!r}"))
+        if (expected.verdict is None) == (expected.worse_than is None):
+            yield Problem(("expectations", i), "expects either a verdict or to be worse than another arm.")
     control = suite.negative_control
     if control is not None and control not in others:
         what = choice(control, others, f"unknown negative control {control!r}")
@@ -124,7 +131,9 @@ def naming_problems(suite: Suite, registry: Registry, origins: Mapping[tuple[str
         yield Problem(("arms",), "one arm makes no pair; declare at least two.")
     if not suite.scales:
         yield Problem(("scales",), "there is none; declare at least one, such as [scales.smoke].")
-    makers = [models for name in sorted({arm.maker for arm in suite.arms}) if (models := param_models(registry, name))]
+    found = {name: param_models(registry, name) for name in sorted({arm.maker for arm in suite.arms})}
+    makers = [models for models in found.values() if models is not None]
+    needing = [name for name, models in found.items() if models is None or models.needs_model]
     for scale, declared in suite.scales.items():
         if not declared.cases:
             yield Problem(("scales", scale), "has no case; declare cases or cases_of.")
@@ -132,7 +141,7 @@ def naming_problems(suite: Suite, registry: Registry, origins: Mapping[tuple[str
         told: set[Place] = set()
         for number, case in enumerate(declared.cases):
             place = origins.get((scale, number), ("scales", scale, "cases", number))
-            problems = [] if place in told else list(_unknown(registry, "model", case.model, (*place, "model")))
+            problems = [] if place in told else list(_model(registry, case.model, needing, (*place, "model")))
             if case.name in seen:
                 problems.append(
                     Problem(place, f"case {case.name!r} is there already; give these another group or name.")
@@ -150,6 +159,14 @@ def _unknown(registry: Registry, kind: str, name: str, place: Place) -> Iterator
         registry.entry(kind, name)
     except DiptychError as error:
         yield Problem(place, str(error))
+
+
+def _model(registry: Registry, name: str, needed_by: Sequence[str], place: Place) -> Iterator[Problem]:
+    """What is wrong with a case's model; a case may name none where no maker needs one."""
+    if name:
+        yield from _unknown(registry, "model", name, place)
+    elif needed_by:
+        yield Problem(place, f"is missing; maker {needed_by[0]!r} needs one. See: diptych list models")
 
 
 def _params(model: type[Params], params: Mapping[str, Value], place: Place) -> list[Problem]:

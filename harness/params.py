@@ -31,10 +31,12 @@ class ParamModels:
     Attributes:
         arm: What an arm may say.
         case: What a case may say.
+        needs_model: False for a maker whose cases name no model.
     """
 
     arm: type[Params]
     case: type[Params]
+    needs_model: bool = True
 
 
 def registered(kind: str) -> AfterValidator:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from harness.assets.locate import AbsentError, asset_sha256
 from harness.declaration import check_suite, judged_metrics
 from harness.device import Device
 from harness.errors import DiptychError
 from harness.plan import chosen_scale
-from harness.protocols import Extractor, Maker
+from harness.protocols import ActionExtractor, Extractor, Maker
 from harness.provenance import context_facts
 from harness.registry import Registry
 from harness.store.records import Plan
 from harness.types import Arm, Case, Metric, Suite
+
+LOG = logging.getLogger("diptych")
 
 
 def load_metrics(suite: Suite, registry: Registry) -> dict[str, Metric]:
@@ -37,21 +41,27 @@ class Parts:
         metrics: By name, in the suite's order.
         extractors: By feature space.
         plugins: Distributions besides Diptych's own whose components take part.
+        assets: SHA-256 of the weight files that metrics name, by asset.
+        absent: Metrics that cannot be computed here, with the reason; they are not among ``metrics``.
     """
 
     makers: dict[str, Maker]
     metrics: dict[str, Metric]
-    extractors: dict[str, Extractor]
+    extractors: dict[str, Extractor | ActionExtractor]
     plugins: tuple[str, ...] = ()
+    assets: dict[str, str] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def build(cls, suite: Suite, plan: Plan, device: Device, threads: int, registry: Registry) -> Parts:
         """Build every component that the cases need, and let the makers check all arms against all cases.
 
         Raises:
-            DiptychError: A component is unknown or cannot be built, or an arm cannot run a case; names both.
+            DiptychError: A component is unknown or cannot be built, an arm cannot run a case (names both), or the
+                primary quality metric lacks its weights. Other metrics that lack theirs are left out, and it is said.
         """
         metrics = load_metrics(suite, registry)
+        assets, absent = present_assets(metrics, registry)
         arms = [suite.arm(name) for name in plan.arms]
         names = sorted({arm.maker for arm in arms})
         makers: dict[str, Maker] = {name: registry.get("maker", name)(str(device), threads) for name in names}
@@ -65,9 +75,24 @@ class Parts:
                     raise
         # Random weights have no quality: a run of speed alone needs no extractor, and no weights of one.
         judged = [] if all(case.speed_only for case in cases) else list(metrics.values())
-        spaces = dict.fromkeys(metric.feature_space for metric in judged if metric.feature_space is not None)
-        extractors: dict[str, Extractor] = {s: registry.get("extractor", s)(str(device)) for s in spaces}
-        return cls(makers, metrics, extractors, plugins_of(arms, cases, metrics, registry))
+        extractors: dict[str, Extractor | ActionExtractor] = {}
+        for metric in judged:
+            space = metric.feature_space
+            if space is None or space in extractors or metric.name in absent:
+                continue
+            try:
+                extractors[space] = registry.get("extractor", space)(str(device))
+            except AbsentError as error:
+                absent |= {other.name: str(error) for other in judged if other.feature_space == space}
+        if judged and suite.primary_quality in absent:
+            why = absent[suite.primary_quality]
+            raise DiptychError(
+                f"suite {suite.name!r} is judged by {suite.primary_quality}, which cannot be computed here: {why}"
+            )
+        for name, reason in absent.items():
+            LOG.warning("metric %s is left out: %s", name, reason)
+        known = {name: metric for name, metric in metrics.items() if name not in absent}
+        return cls(makers, known, extractors, plugins_of(arms, cases, metrics, registry), assets, absent)
 
     def context(self, device: Device, threads: int) -> dict[str, Any]:
         """Collect what can change a number; call it inside :func:`harness.device.reproducible`.
@@ -80,7 +105,29 @@ class Parts:
             tell = getattr(extractor, "context", None)
             extractors[name] = {} if tell is None else tell()
         packages = sorted({name for metric in self.metrics.values() for name in metric.packages})
-        return context_facts(device, threads, makers, extractors, packages, self.plugins)
+        facts = context_facts(device, threads, makers, extractors, packages, self.plugins)
+        facts |= {"assets": self.assets} if self.assets else {}
+        return facts | ({"absent_metrics": self.absent} if self.absent else {})
+
+
+def present_assets(metrics: Mapping[str, Metric], registry: Registry) -> tuple[dict[str, str], dict[str, str]]:
+    """Look for the weight files that metrics name; nothing is fetched.
+
+    Returns:
+        Asset → SHA-256 of those that are here; metric → reason of those that lack one.
+
+    Raises:
+        DiptychError: A file is here with other bytes than it should have.
+    """
+    assets: dict[str, str] = {}
+    absent: dict[str, str] = {}
+    for name, metric in metrics.items():
+        for asset in metric.assets:
+            try:
+                assets[asset] = asset_sha256(asset, registry)
+            except AbsentError as error:
+                absent[name] = str(error)
+    return assets, absent
 
 
 def plugins_of(

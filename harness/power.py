@@ -147,7 +147,7 @@ def power_rows(
     recorded = manifest.suite
     table, _ = without_mismatches(tabulate(records), recorded.baseline)
     rows = []
-    for finding in analyse(manifest.as_run, records, metrics).findings:
+    for finding in analyse(manifest.as_run, records, metrics, absent=manifest.absent_metrics).findings:
         tau = threshold(suite, finding.metric)
         if not finding.primary or tau is None or only not in (None, finding.metric):
             continue

@@ -1,11 +1,11 @@
-"""What other rooms implement so that the harness can use them: makers, worlds, extractors, stopwatches."""
+"""What other rooms implement so that the harness can use them: makers, worlds, extractors, comparers, stopwatches."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from harness.types import Arm, Case, Made, Repeats
 
@@ -42,3 +42,37 @@ class Extractor(Protocol):
 
     def __call__(self, video: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Map uint8 ``[frames, height, width, 3]`` to float64 ``[dimensions]``."""
+
+
+class Comparer(Protocol):
+    """Measures how far each frame of a clip is from the same frame of another.
+
+    Registered as kind ``comparer``: a factory ``f(device: str) -> Comparer``, which raises
+    :class:`harness.assets.locate.AbsentError` where its weights are not on this machine.
+
+    Attributes:
+        least_side: Smallest height and width that it takes, in pixels.
+    """
+
+    least_side: int
+
+    def __call__(self, video: NDArray[np.uint8], reference: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Map two clips, uint8 ``[frames, height, width, 3]``, to float64 ``[frames]``; 0 for equal frames."""
+
+
+class ActionExtractor(Protocol):
+    """An extractor that judges a clip by what was commanded; registered as kind ``extractor`` too.
+
+    Where its rows are counts of groups of actions, ``context()["groups"]`` lists them in the row's order, each with a
+    ``name`` and its ``actions``.
+
+    Attributes:
+        reads_actions: True. A clip whose maker tells no prompt or no actions has no row.
+    """
+
+    reads_actions: Literal[True]
+
+    def __call__(
+        self, video: NDArray[np.uint8], *, prompt: NDArray[np.uint8], actions: ArrayLike
+    ) -> NDArray[np.float64]:
+        """Map a clip, the frames before it and the actions ``[frames]`` that led to its frames to ``[dimensions]``."""

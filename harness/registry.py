@@ -43,6 +43,7 @@ PLURALS = {
     "world": "worlds",
     "maker": "makers",
     "extractor": "extractors",
+    "comparer": "comparers",
     "bench": "benches",
     "asset": "assets",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def analysed(store: RunStore, metrics: Mapping[str, Metric], analyse: Analyse | 
     if analyse is None:
         from harness.analyse import analyse as default
 
-        analyse = default
+        analyse = partial(default, absent=store.manifest.absent_metrics)
     records = store.records()
     result = counted(store, records)
     result.analysis = analyse(store.manifest.as_run, records, metrics)

@@ -99,6 +99,7 @@ def _suite(file: SuiteFile, base: Suite | None, registry: Registry) -> Suite:
     plain = ("question", "baseline", "primary_speed", "primary_quality", "margin", "margin_why", "placebo")
     kept |= {key: getattr(file, key) for key in plain if getattr(file, key) is not None}
     kept |= {"name": file.name, "version": file.version}
+    kept["primary_speed"] = kept["primary_speed"] or None
     if file.arms is not None:
         of_base = {} if base is None else {arm.name: arm for arm in base.arms}
         kept["arms"] = tuple(_arm(table, of_base.get(table.name)) for table in file.arms)
@@ -109,10 +110,14 @@ def _suite(file: SuiteFile, base: Suite | None, registry: Registry) -> Suite:
     if file.negative_control is not None:
         kept["negative_control"] = str(file.negative_control) if file.negative_control else None
     own = tuple(Threshold(metric=t.metric, tau=t.tau, why=t.why) for t in file.thresholds or ())
-    judged = {*kept["metrics"], kept["primary_speed"], kept["primary_quality"]}
+    judged = {*kept["metrics"], kept["primary_speed"], kept["primary_quality"]} - {None}
     replaced = {threshold.metric for threshold in own}
     taken = tuple(t for t in kept.get("thresholds", ()) if t.metric in judged - replaced)
-    return Suite(**{**kept, "thresholds": (*taken, *own)})
+    arms = {arm.name for arm in kept["arms"]}
+    expected = tuple(
+        e for e in kept.get("expectations", ()) if e.metric in judged and {e.arm, e.worse_than} - {None} <= arms
+    )
+    return Suite(**{**kept, "thresholds": (*taken, *own), "expectations": expected})
 
 
 def _arm(table: ArmTable, base: Arm | None) -> Arm:

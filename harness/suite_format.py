@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -43,8 +43,8 @@ class CaseTable(Table):
     """Unique in its scale; the cluster of the statistics."""
     group: Text
     """The stratum whose cases are analysed together."""
-    model: Text
-    """Registered model."""
+    model: str = ""
+    """Registered model; empty where no model makes the video."""
     params: dict[str, Value] = Field(default_factory=dict)
     """What the maker is told: split, index, frames, sampling."""
     speed_only: bool = False
@@ -115,8 +115,8 @@ class SuiteFile(Table):
     """By name; `diptych run` takes `smoke` where no --scale is given."""
     metrics: list[Text] | None = None
     """Registered metrics to record."""
-    primary_speed: Text | None = None
-    """The metric that decides *faster*."""
+    primary_speed: Text | Literal[False] | None = None
+    """The metric that decides *faster*; false where the question is of quality alone."""
     primary_quality: Text | None = None
     """The metric that decides *worse*."""
     margin: Annotated[float, Field(gt=0)] | None = None

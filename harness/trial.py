@@ -10,13 +10,15 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.errors import DiptychError, RejectedError
 from harness.load import FLAGGED_CORES, LoadReading, foreign_cores, load_average, read_load
-from harness.protocols import Extractor, Maker
+from harness.metrics.by_frame import mean_of_frames
+from harness.protocols import ActionExtractor, Extractor, Maker
 from harness.provenance import now
 from harness.samples import save_sample
 from harness.stats.pairing import shared_hashes
@@ -46,7 +48,7 @@ class Bench:
 
     makers: Mapping[str, Maker]
     metrics: Mapping[str, Metric]
-    extractors: Mapping[str, Extractor]
+    extractors: Mapping[str, Extractor | ActionExtractor]
     arms: Mapping[str, Arm]
     cases: Mapping[str, Case]
     repeats: Repeats
@@ -92,11 +94,12 @@ def run_trial(bench: Bench, trial: PlannedTrial, session: int, halves: Iterable[
         hashes = trial_hashes(made)
         deterministic = bool(made.info.get("deterministic"))
         check_hashes(hashes, trial, arm, halves, bench.arms, deterministic=deterministic)
+        frame_values = metric_frame_values(made, case, bench.metrics)
         record = TrialRecord(
             **common,
             status="finished",
-            values=metric_values(made, case, bench.metrics),
-            frame_values=metric_frame_values(made, case, bench.metrics),
+            values=metric_values(made, case, bench.metrics, frame_values),
+            frame_values=frame_values,
             seconds=[float(s) for s in made.seconds],
             first_call_seconds=made.first_call_seconds,
             prefill_seconds=made.prefill_seconds,
@@ -227,8 +230,12 @@ def check_json(record: TrialRecord) -> None:
         raise RejectedError("NotJson", f"what the maker tells of the trial is no JSON: {why}") from error
 
 
-def metric_values(made: Made, case: Case, metrics: Mapping[str, Metric]) -> dict[str, float | None]:
+def metric_values(
+    made: Made, case: Case, metrics: Mapping[str, Metric], frame_values: Mapping[str, list[float]]
+) -> dict[str, float | None]:
     """Compute every metric of a trial; quality is None for random weights, set metrics for single clips.
+
+    What :func:`metric_frame_values` found is not computed again: such a metric's value is the mean over frames.
 
     Raises:
         RejectedError: A metric is NaN or infinite.
@@ -236,7 +243,10 @@ def metric_values(made: Made, case: Case, metrics: Mapping[str, Metric]) -> dict
     values: dict[str, float | None] = {}
     for name, metric in metrics.items():
         skipped = (case.speed_only and metric.quality) or not metric.applies(made)
-        value = None if skipped else metric.compute(made)
+        if name in frame_values:
+            value: float | None = mean_of_frames(frame_values[name])
+        else:
+            value = None if skipped else metric.compute(made)
         if value is not None and not math.isfinite(value):
             raise RejectedError("NotFinite", f"metric {name} is {value}")
         values[name] = None if value is None else float(value)
@@ -263,9 +273,11 @@ def metric_frame_values(made: Made, case: Case, metrics: Mapping[str, Metric]) -
 
 
 def feature_rows(
-    made: Made, extractors: Mapping[str, Extractor], metrics: Mapping[str, Metric]
+    made: Made, extractors: Mapping[str, Extractor | ActionExtractor], metrics: Mapping[str, Metric]
 ) -> dict[str, FeatureRows]:
     """Extract the features of what was made and of its reference, in the spaces of metrics that apply to it.
+
+    A space that judges actions has no row where the maker tells no prompt or no actions.
 
     Raises:
         RejectedError: A feature is NaN or infinite.
@@ -275,12 +287,24 @@ def feature_rows(
     for name, extract in extractors.items():
         if name not in spaces:
             continue
-        generated = extract(made.video)
-        reference = np.zeros(0) if made.reference is None else extract(made.reference)
+        generated = clip_row(extract, made.video, made)
+        if generated is None:
+            continue
+        reference = None if made.reference is None else clip_row(extract, made.reference, made)
+        reference = np.zeros(0) if reference is None else reference
         if not (np.isfinite(generated).all() and np.isfinite(reference).all()):
             raise RejectedError("NotFinite", f"extractor {name} gives NaN or infinity")
         rows[name] = FeatureRows(generated=generated.tolist(), reference=reference.tolist())
     return rows
+
+
+def clip_row(extract: Extractor | ActionExtractor, video: Any, made: Made) -> NDArray[np.float64] | None:
+    """Return the row of one video of a trial, or None where its extractor needs what the maker does not tell."""
+    if not getattr(extract, "reads_actions", False):
+        return cast(Extractor, extract)(video)
+    if made.prompt is None or len(made.prompt) == 0 or made.actions is None:
+        return None
+    return cast(ActionExtractor, extract)(video, prompt=made.prompt, actions=made.actions)
 
 
 def describe_error(error: Exception) -> TrialError:

@@ -58,7 +58,7 @@ class Case(Data):
     Attributes:
         name: Unique in its suite, such as ``"crafter-9x9/test/0007"``; also the cluster of the statistics.
         group: The stratum whose cases are analysed together, such as ``"crafter-9x9"``.
-        model: Registered model name.
+        model: Registered model name; empty where no model makes the video.
         params: What the maker is told: world, split, clip index, prompt frames, frames, sampling.
         speed_only: True for random weights: no quality can be claimed.
     """
@@ -121,14 +121,16 @@ class Expectation(Data):
 
     Attributes:
         arm: The arm.
-        metric: Quality metric.
-        verdict: What it must read.
+        metric: Metric of the suite.
+        verdict: What it must read against the baseline, or None.
+        worse_than: Arm whose estimate must be better than this one's, or None.
         why: The reason, for a reader.
     """
 
     arm: str
     metric: str
-    verdict: Verdict
+    verdict: Verdict | None = None
+    worse_than: str | None = None
     why: str = ""
 
 
@@ -143,7 +145,7 @@ class Suite(Data):
         baseline: Name of the baseline arm.
         scales: By name.
         metrics: Names of the metrics to record.
-        primary_speed: The metric that decides *faster*.
+        primary_speed: The metric that decides *faster*; None where the question is of quality alone.
         primary_quality: The metric that decides *worse*.
         margin: Non-inferiority margin of the primary quality metric, in its own unit (positive).
         margin_why: Its justification.
@@ -160,7 +162,7 @@ class Suite(Data):
     baseline: str
     scales: dict[str, Scale]
     metrics: tuple[str, ...]
-    primary_speed: str
+    primary_speed: str | None
     primary_quality: str
     margin: float
     margin_why: str
@@ -168,6 +170,11 @@ class Suite(Data):
     negative_control: str | None = None
     placebo: bool = False
     expectations: tuple[Expectation, ...] = ()
+
+    @property
+    def primaries(self) -> tuple[str, ...]:
+        """The metrics that a conclusion rests on: speed, where it is asked for, and quality."""
+        return tuple(name for name in (self.primary_speed, self.primary_quality) if name is not None)
 
     def arm(self, name: str) -> Arm:
         """Return the arm called ``name`` (KeyError if there is none)."""
@@ -275,10 +282,13 @@ class Metric:
         distance: For set metrics, ``f(generated, reference) -> float`` on float64 feature rows.
         needs_full_rank: For set metrics, True if a verdict needs more clips than feature dimensions.
         per_frame: From a :class:`Made` to one value per generated frame, in order, where the metric has such; the
-            record keeps them beside the trial's value.
+            record keeps them beside the trial's value, which is their mean.
         assets: Registered assets (weight files) that it cannot do without. Where one is absent before the run, so is
             the metric, with the reason; nothing is downloaded during a measurement.
         worlds: Registered worlds whose clips its network was made for; empty for any clip. Elsewhere it has no value.
+        counts: For set metrics, True if a row is no point of a space but counts (true positives, false positives, false
+            negatives of one class after another), which add up over clips. ``distance(reference, reference)`` is then
+            the score of real video, the ceiling, and stands beside every value.
     """
 
     name: str
@@ -297,6 +307,7 @@ class Metric:
     per_frame: Callable[[Made], list[float] | None] | None = None
     assets: tuple[str, ...] = ()
     worlds: tuple[str, ...] = ()
+    counts: bool = False
 
     def applies(self, made: Made) -> bool:
         """False for a clip of a world that the metric's network was not made for."""

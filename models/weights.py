@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from harness.errors import DiptychError
 from harness.files import file_sha256, write_atomically
 from harness.types import Data
+from models.assets.zoo import ZOO as SHIPPED
 
 Shape = TypeVar("Shape", bound=Data)
 ZOO = Path(__file__).parent / "zoo"
@@ -51,8 +52,14 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors of a safetensors file, and its header: ``shape`` and ``facts``, or nothing where others wrote it.
 
     Raises:
-        DiptychError: Not a safetensors file (nothing else is ever loaded), or a damaged header.
+        DiptychError: Not a safetensors file (nothing else is ever loaded), a damaged header, or a file of the zoo with
+            other bytes than it was shipped with; names both hashes.
     """
+    if path.parent == ZOO and path.name in SHIPPED and (found := file_sha256(path)) != SHIPPED[path.name][0]:
+        raise DiptychError(
+            f"{path} has SHA-256 {found}, expected {SHIPPED[path.name][0]}: it is damaged or was changed. "
+            "Install Diptych again, or in a clone: git checkout models/zoo"
+        )
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping

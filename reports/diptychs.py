@@ -186,9 +186,8 @@ def _facts(reading: Reading, metrics: Mapping[str, Metric], record: TrialRecord)
     """This trial's own primary numbers."""
     suite = reading.manifest.suite
     parts = []
-    names = [suite.primary_speed, suite.primary_quality]
-    if record.block.group in reading.speed_only:
-        names = names[:1]
+    speed_only = record.block.group in reading.speed_only
+    names = [name for name in suite.primaries if not (speed_only and name == suite.primary_quality)]
     for name in names:
         value = record.values.get(name)
         if value is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from harness.stats.expected import Expected
-from harness.stats.outcome import Analysis
+from harness.stats.outcome import TRUE_CONTINUATION, Analysis
 from harness.types import Estimate, Finding, Metric, Suite
 from reports.strips import strips
 from reports.tables import Cell, Column, Table
@@ -67,7 +67,9 @@ def metric_table(
     chosen = [f for f in analysis.findings if f.metric == metric and f.group == group]
     if all(f.estimate.value is None and f.arm_value is None for f in chosen):
         return None
-    raw = {s.arm: s.raw for s in analysis.set_values if (s.metric, s.group) == (metric, group)}
+    values = {s.arm: s for s in analysis.set_values if (s.metric, s.group) == (metric, group)}
+    ceiling = values.get(TRUE_CONTINUATION)
+    raw = {arm: found.raw for arm, found in values.items()}
     reasons = {f.estimate.reason for f in chosen if f.arm != suite.negative_control}
     shared = reasons.pop() if len(chosen) > 1 and len(reasons) == 1 else None  # said once, below the table
     known = metrics.get(metric)
@@ -79,6 +81,7 @@ def metric_table(
     drawn = strips([f.estimate for f in chosen], [f.threshold for f in chosen], aside)
 
     numbers = [v for f in chosen for v in (f.arm_value, f.baseline_value)] + list(raw.values())
+    numbers += [ceiling.corrected.value] if ceiling is not None else []
     written = dict(zip(numbers, aligned(None if v is None else v * shown.factor for v in numbers), strict=True))
 
     def value(v: float | None) -> Cell:
@@ -126,7 +129,12 @@ def metric_table(
                     Cell(ABSENT if f.correlation is None else number(f.correlation, 2)),
                 )
             )
+    if ceiling is not None:
+        seen = [value(ceiling.raw), value(ceiling.corrected.value)]
+        rows.append((Cell(TRUE_CONTINUATION, note="the ceiling: real video"), *seen, *([Cell("")] * 6)))
     caption = _caption(chosen, known, ratio, change.label)
+    if ceiling is not None:
+        caption += f" A perfect arm has the value of the {TRUE_CONTINUATION}, and no more can be asked."
     if shared and any(f.threshold is not None or f.estimate.low is None for f in chosen):
         but = "" if all(f.estimate.reason == shared for f in chosen) else " but the negative control's"
         caption += f" All rows{but}: {shared}."

@@ -71,7 +71,7 @@ def trade_plot(reading: Reading, group: str, metrics: Mapping[str, Metric], name
         f"shaded zone {title} is at most {with_unit(plain(suite.margin), unit)} worse, the margin of this suite: "
         f"an arm is comparable when its whole vertical bar lies there.{beyond} {bars}"
     )
-    return _plot(reading, group, "Speed against quality", svg, caption, (suite.primary_speed, suite.primary_quality))
+    return _plot(reading, group, "Speed against quality", svg, caption, suite.primaries)
 
 
 def speed_plot(reading: Reading, group: str, name: str) -> Plot | None:
@@ -99,7 +99,7 @@ def speed_plot(reading: Reading, group: str, name: str) -> Plot | None:
         + _bars(findings)
     )
     svg = speed_up_figure(points, reading.styles[suite.baseline], name)
-    sources = (suite.primary_speed, "counts of passes", *(("bound_seconds of each trial",) if bound else ()))
+    sources = (str(suite.primary_speed), "counts of passes", *(("bound_seconds of each trial",) if bound else ()))
     return _plot(reading, group, "Speed-up, measured and expected", svg, caption, sources)
 
 

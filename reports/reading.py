@@ -36,8 +36,8 @@ class Reading:
     groups: tuple[str, ...]
     speed_only: frozenset[str]
 
-    def finding(self, metric: str, group: str, arm: str) -> Finding | None:
-        """The finding of ``arm`` for ``metric`` in ``group``, or None."""
+    def finding(self, metric: str | None, group: str, arm: str) -> Finding | None:
+        """The finding of ``arm`` for ``metric`` in ``group``, or None; no metric has none."""
         for f in self.analysis.findings:
             if (f.metric, f.group, f.arm) == (metric, group, arm):
                 return f
@@ -82,7 +82,7 @@ def read_run(path: Path, metrics: Mapping[str, Metric]) -> Reading:
         store=store,
         manifest=manifest,
         records=records,
-        analysis=analyse(manifest.as_run, records, metrics),
+        analysis=analyse(manifest.as_run, records, metrics, absent=manifest.absent_metrics),
         styles=arm_styles([a.name for a in suite.arms], suite.baseline, suite.negative_control),
         groups=tuple(dict.fromkeys(planned)),
         speed_only=frozenset(c.group for c in cases if c.speed_only),

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from harness.stats.verdict import against_margin
 from harness.types import Conclusion, Estimate, Metric
+from reports.action_tables import action_tables
 from reports.diptychs import Diptych, diptychs
 from reports.finding_tables import expected_table, metric_table, threshold_table
+from reports.horizon import horizon_plot, horizon_table, horizons
 from reports.plots import Plot, latency_plot, speed_plot, trade_plot
 from reports.provenance import facts_table, run_facts, shown_info, without_packages
 from reports.reading import Reading, speed_up, speed_up_estimate
+from reports.responses import response_plot, response_table, responses
 from reports.tables import Cell, Column, Table
 from reports.wording import (
     CONCLUSION_SYMBOLS,
@@ -61,6 +64,8 @@ class Group:
         absent: Metrics without any number, with the reason that they share.
         plots: Figures.
         expected: Speed-ups beside what passes and bound promise, or None.
+        matrix: Responses of all quality metrics side by side, where the question is of quality alone; or None.
+        horizon: Tables of the metrics that have values of frames.
     """
 
     name: str
@@ -73,6 +78,8 @@ class Group:
     absent: tuple[tuple[str, str], ...]
     plots: tuple[Plot, ...]
     expected: Table | None
+    matrix: Table | None
+    horizon: tuple[Table, ...]
 
 
 @dataclass(frozen=True)
@@ -139,7 +146,7 @@ def build_section(reading: Reading, metrics: Mapping[str, Metric], key: str, row
 def _group(reading: Reading, metrics: Mapping[str, Metric], group: str, key: str) -> Group:
     suite = reading.manifest.suite
     findings = reading.analysis.findings
-    names = list(dict.fromkeys([suite.primary_speed, suite.primary_quality, *suite.metrics]))
+    names = list(dict.fromkeys([*suite.primaries, *suite.metrics]))
     names += [n for n in dict.fromkeys(f.metric for f in findings) if n not in names]
     primary: list[Table] = []
     others: list[Table] = []
@@ -148,17 +155,22 @@ def _group(reading: Reading, metrics: Mapping[str, Metric], group: str, key: str
         found = [f for f in findings if f.metric == name and f.group == group]
         table = metric_table(reading.analysis, name, group, metrics, suite)
         if table is not None:
-            lead = any(f.primary for f in found) or name in (suite.primary_speed, suite.primary_quality)
+            lead = any(f.primary for f in found) or name in suite.primaries
             (primary if lead else others).append(table)
         elif found:
             reason = "; ".join(dict.fromkeys(f.estimate.reason or "no value" for f in found))
             absent.setdefault(reason, []).append(metric_title(name))
+    others += action_tables(reading, metrics, group)
     best = reading.best(group)
     drawn = [
         trade_plot(reading, group, metrics, f"{key}-trade"),
         speed_plot(reading, group, f"{key}-speed"),
         latency_plot(reading, group, metrics, f"{key}-latency"),
     ]
+    answers = responses(reading, group, metrics) if suite.primary_speed is None else []
+    drawn.append(response_plot(reading, group, answers, f"{key}-responses"))
+    along = horizons(reading, group)
+    drawn += [horizon_plot(reading, found, metrics, f"{key}-horizon-{i}") for i, found in enumerate(along)]
     return Group(
         name=group,
         speed_only=group in reading.speed_only,
@@ -170,6 +182,8 @@ def _group(reading: Reading, metrics: Mapping[str, Metric], group: str, key: str
         absent=tuple((", ".join(titles), reason) for reason, titles in absent.items()),
         plots=tuple(p for p in drawn if p is not None),
         expected=_expected(reading, group),
+        matrix=response_table(suite, answers, reading.styles),
+        horizon=tuple(horizon_table(reading, found, metrics) for found in along),
     )
 
 
@@ -183,8 +197,10 @@ def _expected(reading: Reading, group: str) -> Table | None:
     return expected_table(rows, suite.baseline) if rows else None
 
 
-def _leaves(reading: Reading, metrics: Mapping[str, Metric], best: Conclusion) -> tuple[Leaf, Leaf]:
+def _leaves(reading: Reading, metrics: Mapping[str, Metric], best: Conclusion) -> tuple[Leaf, ...]:
     suite = reading.manifest.suite
+    if suite.primary_speed is None:
+        return ()  # the card has two leaves: what was bought and what it cost
     speed = reading.finding(suite.primary_speed, best.group, best.arm)
     reach = None if speed is None else speed_up(speed)
     against = f"against {suite.baseline}"

@@ -13,8 +13,16 @@ from harness.types import Estimate
 MINUS = "\u2212"
 ABSENT = "–"
 
-DIMENSIONLESS = ("fraction", "ssim", "frechet", "mmd2", "score")
-TITLES = {"psnr": "PSNR", "ssim": "SSIM", "kvd": "KVD", "fvd": "FVD", "lpips": "LPIPS", "frechet": "Fréchet distance"}
+DIMENSIONLESS = ("fraction", "ssim", "frechet", "mmd2", "score", "lpips", "st-lpips")
+TITLES = {
+    "psnr": "PSNR",
+    "ssim": "SSIM",
+    "kvd": "KVD",
+    "fvd": "FVD",
+    "lpips": "LPIPS",
+    "st-lpips-alex": "ST-LPIPS (AlexNet)",
+    "frechet": "Fréchet distance",
+}
 
 VERDICT_SYMBOLS = {"improved": "▲", "regressed": "▼", "within noise": "≈", "inconclusive": "◇"}
 MARGIN_SYMBOLS = {"inside the margin": "≈", "beyond the margin": "▼", "margin undecided": "◇"}
@@ -30,6 +38,10 @@ CONCLUSION_SYMBOLS = {
     "faster but worse": "▼",
     "not faster": "≈",
     "speed only": "»",
+    "better quality": "▲",
+    "comparable quality": "≈",
+    "quality inconclusive": "◇",
+    "worse quality": "▼",
 }
 
 

@@ -49,6 +49,9 @@ METRICS = (
     "ssim",
     "frechet[tokenizer-crafter]",
     "kvd[tokenizer-crafter]",
+    "action_f1[idm-crafter]",
+    "frechet[idm-crafter]",
+    "kvd[idm-crafter]",
 )
 
 MARGIN = 0.013
@@ -78,6 +81,21 @@ THRESHOLDS = (
     ),
     Threshold(metric="frechet[tokenizer-crafter]", tau=0.05, why="the floor of shifted seeds in suite null, 64 clips"),
     Threshold(metric="kvd[tokenizer-crafter]", tau=0.0035, why="the floor of shifted seeds in suite null, 64 clips"),
+    Threshold(
+        metric="action_f1[idm-crafter]",
+        tau=0.045,
+        why="the floor of shifted seeds: -0.011 [-0.041, +0.019] between two sequential arms, 64 clips of crafter-9x9",
+    ),
+    Threshold(
+        metric="frechet[idm-crafter]",
+        tau=0.25,
+        why="the floor of shifted seeds: -0.001 [-0.250, +0.248] between two sequential arms, 64 clips of crafter-9x9",
+    ),
+    Threshold(
+        metric="kvd[idm-crafter]",
+        tau=0.01,
+        why="the floor of shifted seeds: -0.001 [-0.009, +0.008] between two sequential arms, 64 clips of crafter-9x9",
+    ),
 )
 
 
@@ -122,7 +140,7 @@ def scale(name: str, nine: int, wide: int, random: int) -> Scale:
 DECODING = register("suite", "decoding")(
     Suite(
         name="decoding",
-        version=1,
+        version=2,
         question="How much faster is diagonal decoding than sequential decoding, and what does it cost in quality?",
         arms=ARMS,
         baseline="sequential",

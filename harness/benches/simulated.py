@@ -71,7 +71,7 @@ def trimmed(suite: Suite, cases: int) -> Suite:
         suite: A declaration.
         cases: Cases of the scale ``"simulated"``.
     """
-    kept = (suite.primary_speed, suite.primary_quality)
+    kept = suite.primaries
     made = tuple(Case(name=f"simulated/{i:04d}", group="simulated", model="none") for i in range(cases))
     return suite.model_copy(
         update={
@@ -95,6 +95,7 @@ def simulate_run(suite: Suite, machine: Machine, seed: int) -> list[TrialRecord]
         Records, in the order in which the trials ran. Quality follows from a trial's seed and arm; the arms of a
         placebo suite make the same of the same seed.
     """
+    assert suite.primary_speed is not None
     generator = np.random.default_rng(seed)
     trials = machine.order(make_plan(suite, "simulated", seed).trials)
     names = dict.fromkeys(trial.block.case for trial in trials)

@@ -141,6 +141,7 @@ def _power(
 ) -> Iterator[BenchRow]:
     """One arm slower by 3 %, each trial's noise 2 %, 40 pairs: how often it reads regressed, by threshold."""
     speed = suite.primary_speed
+    assert speed is not None
     shipped = threshold(suite, speed)
     assert shipped is not None  # a suite without one is refused
     machine = Machine(slower={arm: SLOW_DOWN})

@@ -15,6 +15,7 @@ PACKAGES: tuple[tuple[str, str], ...] = (
     ("world", "models.worlds.catalogue"),
     ("maker", "models.makers"),
     ("extractor", "models.extractors.catalogue"),
+    ("comparer", "models.perceptual.catalogue"),
     ("bench", "harness.benches"),
     ("asset", "models.assets"),
 )

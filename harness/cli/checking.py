@@ -23,7 +23,9 @@ LAWS: dict[str, str] = {
     "world": "harness.conformance.world",
     "maker": "harness.conformance.maker",
     "extractor": "harness.conformance.extractor",
+    "comparer": "harness.conformance.comparer",
     "bench": "harness.conformance.bench",
+    "asset": "harness.conformance.asset",
 }
 
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from harness.assets.locate import AbsentError, WrongHashError, locate
+from harness.assets.types import Asset
 from harness.cli.builtin import load_builtin, reach
 from harness.cli.listing import weight_users, zoo_folder
 from harness.errors import DiptychError
@@ -207,8 +209,34 @@ def _weights(_results: str | None) -> Iterator[Check]:
             detail += f"; damaged: {why}; used by {', '.join(users)}"
         told = remedy if why else None
         yield Check(name=f"weights {name}", ok=why is None, detail=detail, remedy=told, severity="required")
+    yield from _assets()
     for why in unreadable:
         yield Check(name="zoo", ok=False, detail=why, remedy="diptych list models")
+
+
+def _assets() -> Iterator[Check]:
+    """Whatever is here must have the bytes that the table says; what is not here is optional, unless it ships."""
+    absent: list[str] = []
+    for entry in load_builtin().list("asset"):
+        asset: Asset = entry.load()
+        try:
+            locate(asset)
+        except AbsentError as error:
+            absent.append(asset.name)
+            if asset.packaged is not None:
+                remedy = "reinstall diptych, or in a clone: git checkout models/zoo"
+                name = f"asset {asset.name}"
+                yield Check(name=name, ok=False, detail=str(error), remedy=remedy, severity="required")
+        except WrongHashError as error:
+            severity: Severity = "required" if asset.packaged is not None else "advised"
+            remedy = "reinstall diptych" if asset.packaged is not None else f"diptych assets fetch {asset.name}"
+            yield Check(
+                name=f"asset {asset.name}", ok=False, detail=str(error), remedy=remedy, severity=severity
+            )
+    count = len(load_builtin().list("asset"))
+    detail = f"{count - len(absent)} of {count} here with the hashes of the table"
+    detail += f"; not here: {', '.join(absent)}" if absent else ""
+    yield Check(name="assets", ok=True, detail=detail, severity="information")
 
 
 def damaged_safetensors(path: Path) -> str | None:

@@ -71,11 +71,13 @@ def print_conclusions(output: Output, facts: RunFacts) -> None:
             None if gain is None else gain.passes,
             None if gain is None or gain.by_bound is None else f"×{gain.by_bound:.2f}",
         ]
+        expected = expected if gains else []
         changes = [found.get((group, arm, metric)) for metric in metrics]
         said = [None if f is None else " ".join(change(f.estimate)) for f in changes]
         clips = max((f.estimate.n for f in changes if f is not None), default=0)
         rows.append([group, arm, clips, *expected, *said, words.get((group, arm))])
-    output.table(("group", "arm", "blocks", "passes", "predicted", *metrics, "conclusion"), rows)
+    promised = ("passes", "predicted") if gains else ()  # a maker that counts no passes promises nothing
+    output.table(("group", "arm", "blocks", *promised, *metrics, "conclusion"), rows)
     _say_left(output, len(facts.findings) - len(primary))
 
 

@@ -57,7 +57,7 @@ class Run:
         from harness.analyse import analyse
 
         metrics = {entry.name: entry.load() for entry in load_builtin().list("metric")}
-        return analyse(self.manifest.as_run, self.records, metrics)
+        return analyse(self.manifest.as_run, self.records, metrics, absent=self.manifest.absent_metrics)
 
     @cached_property
     def trials(self) -> pd.DataFrame:

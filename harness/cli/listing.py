@@ -8,14 +8,15 @@ from pathlib import Path
 
 from pydantic import Field
 
+from harness.assets.types import Asset
 from harness.cli.builtin import load_builtin
+from harness.entry import Entry
 from harness.errors import DiptychError, unknown
-from harness.files import file_sha256
 from harness.registry import PLURALS, REGISTRY, Registry
 from harness.types import Data, Suite, Value
 
 ZOO_PACKAGE = "models.zoo"
-KINDS: tuple[str, ...] = (*(plural for kind, plural in PLURALS.items() if kind != "arm"), "arms", "assets")
+KINDS: tuple[str, ...] = (*(plural for kind, plural in PLURALS.items() if kind != "arm"), "arms")
 
 
 class Item(Data):
@@ -65,8 +66,6 @@ def list_items(kind: str, registry: Registry = REGISTRY) -> Listing:
     if kind not in KINDS:
         raise unknown("kind", kind, KINDS, "diptych list --help")
     load_builtin(registry)
-    if kind == "assets":
-        return Listing(kind=kind, items=tuple(_assets(registry)))
     if kind == "arms":
         items, broken = _arms(registry)
         return Listing(kind=kind, items=tuple(items), broken=broken, collisions=_collisions("suite", registry))
@@ -75,7 +74,14 @@ def list_items(kind: str, registry: Registry = REGISTRY) -> Listing:
     return Listing(
         kind=kind,
         items=tuple(
-            Item(name=e.name, summary=e.summary, origin=e.origin, distribution=e.distribution or None) for e in entries
+            Item(
+                name=e.name,
+                summary=e.summary,
+                origin=e.origin,
+                distribution=e.distribution or None,
+                details=_asset_details(e) if kind == "assets" else {},
+            )
+            for e in entries
         ),
         broken=dict(registry.broken.get(singular, {})),
         collisions=_collisions(singular, registry),
@@ -112,18 +118,9 @@ def zoo_folder() -> Path | None:
     return None if spec is None or spec.origin is None else Path(spec.origin).parent
 
 
-def _assets(registry: Registry) -> list[Item]:
-    folder = zoo_folder()
-    if folder is None:
-        return []
-    users = weight_users(registry)
-    items = []
-    for path in sorted(folder.glob("*.safetensors")):
-        used_by = users.get(path.name, [])
-        summary = f"weights of {', '.join(used_by)}" if used_by else "weights that no registered model names"
-        details: dict[str, Value] = {"sha256": file_sha256(path), "bytes": path.stat().st_size}
-        items.append(Item(name=path.name, summary=summary, origin=str(path), details=details))
-    return items
+def _asset_details(entry: Entry) -> dict[str, Value]:
+    asset: Asset = entry.load()
+    return {"bytes": asset.bytes, "sha256": asset.sha256, "licence": asset.licence}
 
 
 def weight_users(registry: Registry = REGISTRY, fail: Callable[[str], None] = lambda _: None) -> dict[str, list[str]]:

@@ -52,7 +52,7 @@ def suite_power(
         raise unknown("scale", scale, declared.scales, f"diptych plan {suite}")
     if not 0.5 <= power < 1:
         raise UsageError(f"the power to plan for is at least 0.5 and below 1, not {power:g}. Try: --power 0.9")
-    primaries = (declared.primary_speed, declared.primary_quality)
+    primaries = declared.primaries
     if metric is not None and metric not in primaries:
         raise unknown(f"primary metric of suite {suite!r}:", metric, primaries, f"diptych power {suite}")
     wished = None if effect is None else parse_effect(effect)
@@ -149,7 +149,7 @@ def _changes(recorded: Suite, declared: Suite) -> list[str]:
     notes = []
     if recorded.version != declared.version:
         notes.append(f"the run asked version {recorded.version} of the suite, which is at {declared.version} now")
-    for metric in (declared.primary_speed, declared.primary_quality):
+    for metric in declared.primaries:
         old, new = threshold(recorded, metric), threshold(declared, metric)
         if old != new:
             notes.append(f"{metric}: planned with threshold {new}, as declared today; the run was judged by {old}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -105,3 +107,56 @@ class RunProgress(logging.Handler):
 def worth_a_line(done: int, total: int) -> bool:
     """True for every trial of a short run, and for every tenth of the way of a long one."""
     return total <= LINES or done == total or done * 10 // total > (done - 1) * 10 // total
+
+
+@contextmanager
+def transferring() -> Iterator[Callable[[str, int, int | None], None]]:
+    """Show how much of a file has come; give the yielded function (name, bytes, total bytes or None)."""
+    if not is_terminal(sys.stderr):
+        said: dict[str, int] = {}
+
+        def tell(name: str, done: int, total: int | None) -> None:
+            tenth = done * 10 // total if total else done // 10**7
+            if said.get(name) != tenth:
+                said[name] = tenth
+                say(f"{name}: {done / 1e6:.1f} MB" + (f" of {total / 1e6:.1f}" if total else ""))
+
+        yield tell
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def show(name: str, done: int, total: int | None) -> None:
+            if name not in tasks:
+                tasks[name] = bar.add_task(name)
+            bar.update(tasks[name], completed=done, total=total)
+
+        yield show
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int, str], None]]:
+    """Show how far something countable is; give the yielded function (done, total, name of the next).
+
+    Args:
+        what: What is counted, such as ``"videos"``.
+    """
+    if not is_terminal(sys.stderr):
+
+        def tell(done: int, total: int, name: str) -> None:
+            if total and worth_a_line(done, total):
+                say(f"{done}/{total} {what}{': ' * bool(name)}{name}")
+
+        yield tell
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}", markup=False))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total, name: bar.update(task, completed=done, total=total, description=name)

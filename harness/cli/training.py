@@ -20,7 +20,7 @@ class TrainFacts(Data):
     """Weights that were trained.
 
     Attributes:
-        task: ``"tokenizer"`` or ``"video-transformer"``.
+        task: ``"tokenizer"``, ``"video-transformer"`` or ``"idm"``.
         path: The weights (safetensors), of the step that training stopped at.
         sha256: Of that file.
         validation: Numbers on the validation split, by name.
@@ -61,6 +61,36 @@ def train_video_transformer(out: Path, preset: str = "cpu", *, seed: int = 0, **
         UsageError: Unknown preset or option, or a number out of range.
     """
     return _train("video-transformer", out, preset, seed, settings)
+
+
+def train_idm(
+    out: Path,
+    preset: str = "cpu",
+    *,
+    seed: int = 0,
+    tile_pixels: int | None = None,
+    reach: int | None = None,
+    **settings: Any,
+) -> TrainFacts:
+    """Train an inverse-dynamics network and write ``idm.safetensors`` under ``out``.
+
+    Args:
+        out: Folder of the training run.
+        preset: ``"cpu"``, ``"gpu"`` or ``"test"``.
+        seed: Of weights and batches, ≥ 0.
+        tile_pixels: Side of a tile, which divides the frame's sides; the zoo's if None.
+        reach: Shifts of up to this many tiles are compared between two frames; the zoo's if None.
+        settings: Arguments of ``models.training.idm.train_idm``, and options to change in the preset.
+
+    Raises:
+        UsageError: Unknown preset, option or world, worlds with different actions, or a number out of range.
+    """
+    for name, value, least in (("tile-pixels", tile_pixels, 1), ("reach", reach, 0)):
+        if value is not None and value < least:
+            raise UsageError(f"--{name} must be an integer of at least {least}, not {value}.")
+    tiles = {"tile_pixels": tile_pixels, "reach": reach}
+    given = {name: value for name, value in tiles.items() if value is not None}
+    return _train("idm", out, preset, seed, {**settings, **given})
 
 
 def _train(task: str, out: Path, preset: str, seed: int, settings: Mapping[str, Any]) -> TrainFacts:

@@ -163,7 +163,7 @@ def run_facts(
     if found is None:
         from harness.analyse import analyse
 
-        found = analyse(manifest.as_run, records, load_metrics())
+        found = analyse(manifest.as_run, records, load_metrics(), absent=manifest.absent_metrics)
     return RunFacts(
         run_id=manifest.run_id,
         path=str(path.resolve()),

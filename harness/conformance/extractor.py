@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +26,7 @@ class Subject:
     @cached_property
     def extract(self) -> Extractor:
         """The extractor."""
-        extract: Extractor = self.component.thing("cpu")
-        return extract
+        return told_actions(self.component.thing("cpu"))
 
     @property
     def clips(self) -> list[NDArray[np.uint8]]:
@@ -45,6 +45,21 @@ class Subject:
             else:
                 return size
         raise DiptychError(f"it takes no clip of {', '.join(map(str, SIZES))}: {reasons[0]}")
+
+
+def told_actions(extract: Any) -> Extractor:
+    """The extractor of a clip alone; one that judges actions is given its first frame as prompt, and drawn commands."""
+    if not getattr(extract, "reads_actions", False):
+        plain: Extractor = extract
+        return plain
+
+    def judged(video: NDArray[np.uint8]) -> NDArray[np.float64]:
+        # there are at least two actions; which of them are commanded is another matter in another clip
+        actions = np.random.default_rng(int(video.sum())).integers(0, 2, len(video) - 1)
+        row: NDArray[np.float64] = extract(video[1:], prompt=video[:1], actions=actions)
+        return row
+
+    return judged
 
 
 def _clip(size: tuple[int, int, int], seed: int) -> NDArray[np.uint8]:
@@ -77,7 +92,7 @@ def _deterministic(subject: Subject) -> str:
     one, other = free_of_global_state(lambda: subject.extract(clip))
     require(same(before, clip), "it changes the clip")
     require(same(one, other), "the same clip gives two different rows")
-    rebuilt = subject.component.thing("cpu")(clip)
+    rebuilt = told_actions(subject.component.thing("cpu"))(clip)
     require(same(one, rebuilt), "an extractor built anew gives another row")
     return "the same row twice, and by one built anew"
 

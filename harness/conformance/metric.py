@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.assets.locate import AbsentError, asset_path
 from harness.conformance.laws import Component, Law, LawBrokenError, does_not_apply, free_of_global_state, require, same
 from harness.errors import DiptychError
+from harness.metrics.by_frame import mean_of_frames
 from harness.types import Made, Metric
 
 FRAMES, SIDE = 6, 48
@@ -107,6 +109,15 @@ def value_of(metric: Metric, thing: Made) -> float | None:
     return None if value is None else float(value)
 
 
+def _needs_its_files(component: Component) -> None:
+    """Leave a law about values where a weight file of the metric is not on this machine."""
+    for name in component.thing.assets:
+        try:
+            asset_path(name, component.registry)
+        except AbsentError as error:
+            does_not_apply(str(error))
+
+
 def _declared(component: Component) -> str:
     metric = component.thing
     require(isinstance(metric, Metric), f"it is a {type(metric).__name__}, not a harness.types.Metric")
@@ -117,17 +128,25 @@ def _declared(component: Component) -> str:
         metric.minimum_n >= LEAST_BLOCKS, f"minimum_n is {metric.minimum_n}; fewer than 6 clusters give no interval"
     )
     require(not (metric.machine and metric.quality), "it is both of the machine and of quality")
+    require(metric.per_frame is None or metric.scale != "set", "a set metric has no value of a frame")
+    for name in metric.assets:
+        component.registry.entry("asset", name)
     if metric.scale != "set":
         return f"{metric.unit}, {metric.direction} is better, analysed as {metric.scale}"
     space = metric.feature_space
     require(space is not None and metric.distance is not None, "a set metric needs feature_space and distance")
     component.registry.entry("extractor", str(space))
-    require(f"[{space}]" in metric.name, f"the name of a set metric carries its space: {metric.name}[{space}]")
+    carried = metric.name.partition("[")[2].rstrip("]")
+    require(
+        bool(carried) and str(space).startswith(carried),
+        f"the name of a set metric carries its space, or the network behind it: {metric.name}[{space}]",
+    )
     return f"{metric.unit}, {metric.direction} is better, on sets of clips in the features of {space}"
 
 
 def _deterministic(component: Component) -> str:
     metric: Metric = component.thing
+    _needs_its_files(component)
     thing = made(_noise(clip()), clip())
     arrays = {name: getattr(thing, name).copy() for name in ("video", "reference", "prompt")}
     one, other = free_of_global_state(lambda: value_of(metric, thing))
@@ -136,7 +155,7 @@ def _deterministic(component: Component) -> str:
     require(not changed, f"compute changes its input: {', '.join(changed)}")
     if metric.distance is None:
         return f"twice {one}, inputs as they were"
-    a, b = _rows(0), _rows(1)
+    a, b = _rows(metric, 0), _rows(metric, 1)
     before = (a.copy(), b.copy())
     first, second = free_of_global_state(lambda: metric.distance(a, b) if metric.distance else None)
     require(same(first, second), f"the same sets give {first} and then {second}")
@@ -146,6 +165,7 @@ def _deterministic(component: Component) -> str:
 
 def _finite(component: Component) -> str:
     metric: Metric = component.thing
+    _needs_its_files(component)
     flat = np.full((FRAMES, SIDE, SIDE, 3), 128, np.uint8)
     for name, video, reference in (
         ("clean", clip(), clip()),
@@ -158,13 +178,14 @@ def _finite(component: Component) -> str:
         elif name != "flat":
             require(value is not None, f"compute gives None for a {name} clip with everything told")
     if metric.distance is not None:
-        for one, other in ((_rows(0), _rows(0)), (_rows(0), _rows(1))):
+        for one, other in ((_rows(metric, 0), _rows(metric, 0)), (_rows(metric, 0), _rows(metric, 1))):
             require(math.isfinite(metric.distance(one, other)), "distance is not finite on two sets of random rows")
     return "clean, damaged and flat clips"
 
 
 def _where_it_does_not_apply(component: Component) -> str:
     metric: Metric = component.thing
+    _needs_its_files(component)
     nothing: dict[str, Any] = {
         "seconds": [],
         "counts": {},
@@ -191,13 +212,35 @@ def _where_it_does_not_apply(component: Component) -> str:
     return "no value with " + ", ".join(absent) if absent and metric.scale != "set" else "no exception, never NaN"
 
 
+def _frame_by_frame(component: Component) -> str:
+    metric: Metric = component.thing
+    if metric.per_frame is None:
+        does_not_apply("it has no value of a single frame")
+    _needs_its_files(component)
+    thing = made(_noise(clip()), clip())
+    one, other = free_of_global_state(lambda: metric.per_frame(thing) if metric.per_frame else None)
+    require(isinstance(one, list) and len(one) == FRAMES, f"{FRAMES} frames give {one!r}, not a list of as many")
+    values = one or []
+    require(all(isinstance(v, float) and math.isfinite(v) for v in values), f"frames have the values {values}")
+    require(same(one, other), f"the same clip gives {one} and then {other}")
+    value = metric.compute(thing)
+    require(value == mean_of_frames(values), f"compute gives {value}, the mean over frames is {mean_of_frames(values)}")
+    mixed = made(np.concatenate([clip()[:2], _noise(clip())[2:]]), clip())
+    order = metric.per_frame(mixed) or []
+    whole = metric.per_frame(made(clip(), clip())) or []
+    require(order[:1] == whole[:1] and order[-1:] != whole[-1:], "values do not stand in the order of the frames")
+    return f"{FRAMES} values, {min(values):.4g} to {max(values):.4g}; their mean is the trial's"
+
+
 def _quality(component: Component) -> str:
     metric: Metric = component.thing
     if not metric.quality:
         does_not_apply("it is not declared as quality")
+    _needs_its_files(component)
     sign = 1.0 if metric.direction == "higher" else -1.0
     if metric.distance is not None:
-        near, far = metric.distance(_rows(0), _rows(1)), metric.distance(_rows(0) + 3.0, _rows(1))
+        good, real = _rows(metric, 0), _rows(metric, 1)
+        near, far = metric.distance(good, real), metric.distance(_spoilt(metric, good), real)
         require(sign * near > sign * far, f"far sets ({far:.4g}) are not worse than near ones ({near:.4g})")
         return f"near sets {near:.4g}, far ones {far:.4g}"
     truth = clip()
@@ -233,9 +276,20 @@ def _speed(component: Component) -> str:
     return f"half of time, memory and energy: {slow:.4g} becomes {fast:.4g}"
 
 
-def _rows(seed: int) -> NDArray[np.float64]:
-    rows: NDArray[np.float64] = np.random.default_rng(seed).normal(size=(ROWS, DIMENSIONS))
-    return rows
+def _rows(metric: Metric, seed: int) -> NDArray[np.float64]:
+    """Feature rows of 96 clips: points, or counts of four classes that are mostly right."""
+    rng = np.random.default_rng(seed)
+    rows: NDArray[np.float64] = rng.normal(size=(ROWS, DIMENSIONS))
+    return rng.poisson((4.0, 1.0, 1.0) * 4, (ROWS, 12)).astype(np.float64) if metric.counts else rows
+
+
+def _spoilt(metric: Metric, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rows far from the truth: points moved away, or every hit turned into a miss and a false alarm."""
+    if not metric.counts:
+        return rows + 3.0
+    hits, alarms, misses = rows[:, 0::3], rows[:, 1::3], rows[:, 2::3]
+    spoilt: NDArray[np.float64] = np.stack((0 * hits, alarms + hits, misses + hits), -1).reshape(rows.shape)
+    return spoilt
 
 
 LAWS = (
@@ -243,6 +297,7 @@ LAWS = (
     Law("repeatable, and touches nothing else", _deterministic),
     Law("finite on clips", _finite),
     Law("None or a clear error elsewhere", _where_it_does_not_apply),
+    Law("values of frames are in order, and their mean is the trial's", _frame_by_frame),
     Law("damage is not better than a perfect copy", _quality),
     Law("less time, memory, energy is better", _speed),
 )

@@ -127,7 +127,7 @@ def series_of(run: StoredRun, metrics: Mapping[str, Metric]) -> tuple[list[Serie
             name = benchmark_name(suite.name, group, scale, form.name)
             kept = {arm: cell or none for arm, cell in cells.items()}
             found.append(Series(name, form.what, form.unit, kept, threshold(suite, metric.name), metric.scale))
-        speed = metrics.get(suite.primary_speed)
+        speed = metrics.get(suite.primary_speed or "")
         others = [arm for arm in order if arm != suite.baseline]
         if speed is not None and suite.baseline in counts and others:
             ratios = {arm: time_ratio_cell(table, group, arm, suite.baseline, speed, counts[arm]) for arm in others}

@@ -1,4 +1,22 @@
-"""Energy of the device for one generated frame, lower is better: from the card's own counter, absent elsewhere."""
+"""Energy of the device for one generated frame: from the card's own counter, absent elsewhere.
+
+Formula: ``energy of the measured call / frames generated``.
+
+Shapes: two numbers of a trial; one value per trial.
+Range: above 0.
+Unit: J per frame.
+Direction: lower is better.
+Minimum n: 6 blocks for a verdict; analysed as log-ratios of pairs.
+Preprocessing: none; the whole card's energy, whoever used it (a foreign process is flagged).
+Errors: none; None where no counter was read or no frame counted.
+Reference: NVML, ``nvmlDeviceGetTotalEnergyConsumption``.
+
+Example:
+    >>> from harness.types import Made
+    >>> made = Made(None, None, None, [1.0], None, None, None, {"frames": 8}, {}, {}, energy_joules=60.0)
+    >>> energy_joules_per_frame(made)
+    7.5
+"""
 
 from __future__ import annotations
 

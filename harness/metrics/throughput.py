@@ -1,7 +1,24 @@
 """Speed: frames and tokens per second, and seconds per frame, from the median of a trial's timed repeats.
 
-``rate = count / median(seconds)``, where seconds is the whole generation, prefill included, and the counts are exact.
-Larger rates are better. None where nothing was timed or counted.
+Formula: ``frames_per_second = frames / median(seconds)``, ``tokens_per_second = tokens / median(seconds)`` and
+``frame_latency_seconds = median(seconds) / frames``, where seconds is the whole generation, prefill included, and the
+counts are exact.
+
+Shapes: the seconds of a trial's timed repeats and its counts; one value per trial.
+Range: above 0.
+Unit: frames/s, tokens/s and s.
+Direction: higher is better for the two rates, lower for the latency.
+Minimum n: 6 blocks for a verdict; analysed as log-ratios of pairs.
+Preprocessing: the median of the repeats; first call and warm-ups are fields of their own and never enter.
+Errors: none; None where nothing was timed or counted, and for a duration of zero.
+Reference: Georges, Buytaert, Eeckhout, Statistically rigorous Java performance evaluation, OOPSLA 2007 (why first
+calls are apart, and intervals over repetitions).
+
+Example:
+    >>> from harness.types import Made
+    >>> made = Made(None, None, None, [4.0, 1.0, 2.0], None, None, None, {"frames": 3, "tokens": 243}, {}, {})
+    >>> frames_per_second(made), tokens_per_second(made), round(frame_latency_seconds(made), 3)
+    (1.5, 121.5, 0.667)
 """
 
 from __future__ import annotations

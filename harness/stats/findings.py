@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from harness.seeds import derived_seed
 from harness.stats.family import Member, simultaneous
 from harness.stats.jackknife import LeaveOut, jackknife_estimate, leave_groups_out, rank_problem
-from harness.stats.outcome import SetValue
+from harness.stats.outcome import TRUE_CONTINUATION, SetValue
 from harness.stats.paired import Pairs, Scale, cluster_means, correlation, estimate_from_pairs, problem
 from harness.stats.pairing import Block, Table, feature_blocks, feature_rows, pair_values
 from harness.stats.verdict import verdict
@@ -68,6 +68,14 @@ def mean_value(values: NDArray[np.float64], cases: Sequence[str], scale: Scale) 
     return float(np.exp(means.mean()) if scale == "ratio" else means.mean())
 
 
+def ceiling_text(metric: str, value: Estimate) -> str:
+    """Say what a metric reads of real video."""
+    said = f"{value.value:.3f}"
+    if value.low is not None and value.high is not None:
+        said += f" [{value.low:.3f}, {value.high:.3f}]"
+    return f"the ceiling of {metric}, its score of the true continuations, is {said}: a perfect arm has the same"
+
+
 @dataclass
 class GroupAnalysis:
     """Builds the findings of one group of cases.
@@ -105,12 +113,11 @@ class GroupAnalysis:
 
     def run(self) -> list[Finding]:
         """Return all findings, by arm and metric in the suite's order."""
-        primaries = (self.suite.primary_speed, self.suite.primary_quality)
         family = [
             (metric, arm)
             for arm in self.arms
             for metric in self.metrics.values()
-            if metric.name in primaries and not (metric.quality and self.speed_only)
+            if metric.name in self.suite.primaries and not (metric.quality and self.speed_only)
         ]
         judged = self._family(family)
         findings = []
@@ -205,6 +212,18 @@ class GroupAnalysis:
             self._left_out[key] = leave_groups_out(metric.distance, rows, cases, reference, reference_cases)
         return self._left_out[key]
 
+    def _ceiling(self, metric: Metric, arm: str, blocks: tuple[Block, ...], estimate: Callable[..., Estimate]) -> None:
+        """Score the true continuations of ``blocks``, which all arms share, once a metric."""
+        if (metric.name, TRUE_CONTINUATION) in self.set_values or metric.distance is None:
+            return
+        _, _, reference, cases = feature_rows(self.table, blocks, str(metric.feature_space), arm)
+        found = leave_groups_out(metric.distance, reference, cases, reference, cases)
+        value = estimate(found, self.level, paired=False)
+        self.set_values[metric.name, TRUE_CONTINUATION] = SetValue(
+            metric=metric.name, group=self.group, arm=TRUE_CONTINUATION, raw=found.full, corrected=value
+        )
+        self.notes.append(f"{self.group}: {ceiling_text(metric.name, value)}")
+
     def _set_finding(self, metric: Metric, arm: str, level: float, *, primary: bool) -> Finding:
         baseline = self.baseline_of(arm)
         if metric.feature_space is None or metric.distance is None:
@@ -242,6 +261,8 @@ class GroupAnalysis:
                 (metric.name, name),
                 SetValue(metric=metric.name, group=self.group, arm=name, raw=found.full, corrected=values[name]),
             )
+        if metric.counts:
+            self._ceiling(metric, arm, blocks, estimate)
         tau = threshold(self.suite, metric.name)
         difference, word = judge(estimate(ours - theirs, level, paired=True), metric, tau)
         return Finding(

@@ -7,14 +7,17 @@ from typing import Any
 from harness.stats.expected import Expected
 from harness.types import Conclusion, Data, Estimate, Finding
 
+TRUE_CONTINUATION = "true continuation"
+"""Stands where an arm's name would, for the score of real video: the ceiling of a metric that has one."""
+
 
 class SetValue(Data):
-    """A set metric of one arm (Fréchet distance, KVD), raw and corrected.
+    """A set metric of one arm (Fréchet distance, KVD, action F1), raw and corrected.
 
     Attributes:
         metric: Metric name.
         group: Stratum of cases.
-        arm: The arm, which may be the baseline.
+        arm: The arm, which may be the baseline; or :data:`TRUE_CONTINUATION`, whose score is the ceiling.
         raw: The distance on all clips, biased by their number; None with the estimate's reason.
         corrected: Bias-corrected by the joint group jackknife, with its interval; see its ``reason`` where it has none.
     """

@@ -12,6 +12,10 @@ ORDER: tuple[ConclusionWord, ...] = (
     "faster but worse",
     "speed only",
     "not faster",
+    "better quality",
+    "comparable quality",
+    "quality inconclusive",
+    "worse quality",
 )
 """Conclusions by their use to a reader."""
 
@@ -89,22 +93,32 @@ def count_text(estimate: Estimate) -> str:
 
 
 def sentence(
-    group: str, word: ConclusionWord, speed: Finding, metric: Metric, quality: Finding | None, *, remark: str = ""
+    group: str,
+    word: ConclusionWord,
+    speed: Finding | None,
+    metric: Metric | None,
+    quality: Finding | None,
+    *,
+    remark: str = "",
 ) -> str:
     """Write one arm's conclusion with its numbers, intervals and n.
 
     Args:
         group: Stratum of cases.
         word: The conclusion.
-        speed: Finding of the primary speed metric.
+        speed: Finding of the primary speed metric; None where the suite has none.
         metric: That metric.
         quality: Finding of the primary quality metric, if it may be spoken of.
         remark: Said in brackets after the word, such as ``quality insensitive``.
     """
-    text = f"{group}: {speed_text(speed, metric)}"
-    if quality is not None:
-        text += f" with {difference_text(quality)}"
-    if speed.estimate.n:
-        text += f" over {count_text(speed.estimate)}"
+    counted = speed or quality
+    if speed is None or metric is None:
+        text = f"{group}: " + ("" if quality is None else f"{quality.arm} has {difference_text(quality)}")
+        text += "" if quality is None else f" against {quality.baseline}"
+    else:
+        text = f"{group}: {speed_text(speed, metric)}"
+        text += "" if quality is None else f" with {difference_text(quality)}"
+    if counted is not None and counted.estimate.n:
+        text += f" over {count_text(counted.estimate)}"
     text += f": {word}"
     return f"{text} ({remark})." if remark else f"{text}."

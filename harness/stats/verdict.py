@@ -17,7 +17,9 @@ Conclusion (margin m > 0 of the primary quality metric, in its unit, same orient
 * ``faster but worse``: b < -m. The whole interval lies below the margin: the loss matters for certain;
 * ``faster, quality inconclusive``: -m lies in [a, b], ends included (also where b < 0: surely a loss, perhaps a small
   one), or there is no interval, or the quality metric is insensitive (a negative control was not judged regressed);
-* ``speed only``: random weights, whatever the speed.
+* ``speed only``: random weights, whatever the speed;
+* where a suite asks nothing of speed: ``better quality``: a > m; ``worse quality``: b < -m; ``comparable quality``:
+  a > -m otherwise; ``quality inconclusive``: the rest.
 """
 
 from __future__ import annotations
@@ -99,7 +101,7 @@ def against_margin(estimate: Estimate | None, margin: float, scale: AnyScale) ->
 
 
 def conclusion(
-    speed: Verdict,
+    speed: Verdict | None,
     quality: Estimate | None,
     margin: float,
     *,
@@ -110,7 +112,7 @@ def conclusion(
     """Put the speed verdict and the quality interval together; the module's docstring has the rule.
 
     Args:
-        speed: Verdict of the primary speed metric.
+        speed: Verdict of the primary speed metric; None where the suite has none.
         quality: Estimate of the primary quality metric, or None where there is none.
         margin: Non-inferiority margin, > 0: in the metric's unit, or a fraction where it is analysed as a ratio.
         quality_scale: Scale of the quality metric.
@@ -121,6 +123,16 @@ def conclusion(
         ValueError: ``margin`` is not a positive number.
     """
     standing = against_margin(quality if sensitive else None, margin, quality_scale)
+    if speed is None:
+        interval = None if quality is None or not sensitive else oriented(quality, quality_scale)
+        if interval is not None and interval[0] > bound(margin, quality_scale):
+            return "better quality"
+        alone: dict[Standing, ConclusionWord] = {
+            "inside the margin": "comparable quality",
+            "beyond the margin": "worse quality",
+            "margin undecided": "quality inconclusive",
+        }
+        return alone[standing]
     if speed_only:
         return "speed only"
     if speed != "improved":

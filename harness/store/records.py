@@ -233,6 +233,11 @@ class Manifest(Data):
         return self.suite.scales[self.plan.scale]
 
     @property
+    def absent_metrics(self) -> dict[str, str]:
+        """Metrics that could not be computed where the run was made (weights that were not there), with the reason."""
+        return dict(self.context.get("absent_metrics", {}))
+
+    @property
     def as_run(self) -> Suite:
         """The declaration with no other scale than :attr:`asked`: what an analysis is given."""
         return self.suite.model_copy(update={"scales": {self.plan.scale: self.asked}})

@@ -107,7 +107,8 @@ def rerun(
         notes.problem("rerun", "context", f"the run's components cannot be built or run here: {kind}{error}")
         return None
     equal = sum(compare_trial(records[index], record, metrics, notes) for index, record in again.items())
-    speed = compare_speed(manifest, records, again, metrics[manifest.suite.primary_speed], notes)
+    asked = manifest.suite.primary_speed
+    speed = [] if asked is None else compare_speed(manifest, records, again, metrics[asked], notes)
     names = tuple(f"{block.case}, repetition {block.repetition}" for block in blocks)
     return Rerun(blocks=names, trials=len(again), equal=equal, speed=tuple(speed))
 

@@ -16,4 +16,17 @@ X3D_XS = Asset(
     note="mirror only: recovered by dequantising the batch-norm-folded weights of PyTorchVideo's "
     "efficient_x3d_xs_tutorial_int8.pt (torch.ops.quantized.conv2d_unpack and linear_unpack)",
 )
-register("asset", X3D_XS.name, summary=X3D_XS.summary)(X3D_XS)
+I3D = Asset(
+    name="i3d-torchscript",
+    summary="I3D, Kinetics-400, as StyleGAN-V published it: the network of FVD",
+    version="StyleGAN-V",
+    file_name="i3d_torchscript.pt",
+    licence="Apache-2.0 (the TensorFlow original)",
+    citation="Carreira and Zisserman 2017 (arXiv 1705.07750); Unterthiner et al. 2018 (arXiv 1812.01717); "
+    "TorchScript: Skorokhodov et al., StyleGAN-V (arXiv 2112.14683)",
+    mirror="video_features/i3d_torchscript.pt",
+    url="https://www.dropbox.com/s/ge9e5ujwgetktms/i3d_torchscript.pt?dl=1",
+    note="TorchScript is code: it is loaded only where DIPTYCH_I3D names the file",
+)
+for _asset in (X3D_XS, I3D):
+    register("asset", _asset.name, summary=_asset.summary)(_asset)

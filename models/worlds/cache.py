@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import multiprocessing
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -20,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.cache import cache_root
 from harness.errors import DiptychError, UsageError
 from harness.files import usable_folder, write_atomically
 from models.worlds.types import Clip
@@ -29,11 +29,6 @@ OF_EPISODES = ("episode_seed", "start")
 SHARD_CLIPS = 6
 """Clips of a shard at least; a shard holds whole episodes."""
 Play = Callable[..., list[Clip]]
-
-
-def cache_root() -> Path:
-    """``$DIPTYCH_CACHE``, or ``~/.cache/diptych``."""
-    return Path(os.environ.get("DIPTYCH_CACHE") or Path.home() / ".cache" / "diptych")
 
 
 class DamagedShardError(Exception):

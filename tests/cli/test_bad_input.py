@@ -42,6 +42,10 @@ MISTAKES = {
     "wrong type": (("train", "tokenizer", "--out", "o", "--set", "threads=many"), 2, ["threads", "'many'"]),
     "impossible steps": (("train", "tokenizer", "--out", "o", "--preset", "test", "--steps", "0"), 2, ["steps"]),
     "negative training seed": (("train", "tokenizer", "--out", "o", "--seed", "-2"), 2, ["-2"]),
+    "impossible reach": (("train", "idm", "--out", "o", "--reach", "-1"), 2, ["--reach", "-1"]),
+    "no tile": (("train", "idm", "--out", "o", "--tile-pixels", "0"), 2, ["--tile-pixels", "0"]),
+    "tiles that do not fit": (("train", "idm", "--out", "o", "--tile-pixels", "7"), 2, ["7 pixels", "--tile-pixels 8"]),
+    "unknown world": (("train", "idm", "--out", "o", "--world", "crafter-9x8"), 2, ["did you mean 'crafter-9x9'"]),
     "impossible results": (("run", "tiny", "--results", "/dev/null/x"), 1, ["/dev/null/x"]),
     "a file for results": (("run", "tiny", "--results", "a-file"), 1, ["a-file"]),
 }

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+import models
 from harness.cli.findings import change
 from harness.cli.main import COMMANDS
+from harness.files import file_sha256
 from harness.types import Finding
 from tests.cli.plugs import distribution
 from tests.forge import read_lines, write_lines
@@ -68,9 +70,14 @@ def test_list_arms_names_their_suite(diptych):
 
 def test_list_assets_has_hashes(diptych):
     items = diptych("list", "assets", "--json").document["items"]
-    for item in items:
-        assert len(item["sha256"]) == 64
-        assert item["bytes"] == Path(item["origin"]).stat().st_size
+    shipped = [item for item in items if item["name"].endswith(".safetensors")]
+    assert len(shipped) >= 3
+    for item in shipped:
+        path = Path(models.__file__).parent / "zoo" / item["name"]
+        assert item["sha256"] == file_sha256(path)
+        assert item["bytes"] == path.stat().st_size
+    assert all(item["sha256"] is None or len(item["sha256"]) == 64 for item in items)
+    assert all(item["licence"] for item in items)
 
 
 def test_list_tells_of_a_broken_plugin_on_stderr(diptych, plugin, tmp_path):

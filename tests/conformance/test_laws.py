@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.assets.locate import AbsentError
 from harness.cli.builtin import load_builtin
 from harness.cli.checking import held
 from harness.conformance.laws import Component
@@ -181,6 +182,67 @@ def test_a_sound_extractor_breaks_no_law():
 @pytest.mark.parametrize(("fault", "law"), EXTRACTOR_FAULTS.items(), ids=EXTRACTOR_FAULTS)
 def test_a_faulty_extractor(fault, law):
     assert law in broken("extractor", lambda device: Means(device, fault))
+
+
+# comparers
+
+
+@dataclass
+class Apart:
+    device: str
+    fault: str = ""
+    calls: int = 0
+    least_side: int = 4
+
+    def __post_init__(self) -> None:
+        if self.device != "cpu" and self.fault != "any device":
+            raise UsageError(f"unknown device {self.device!r}.")
+        if self.fault == "absent":
+            raise AbsentError("asset 'far' is not on this machine. Try: diptych assets fetch far")
+
+    def __call__(self, video, reference):
+        self.calls += 1
+        if min(video.shape[1:3]) < self.least_side and self.fault != "any size":
+            raise DiptychError("frames are too small")
+        apart = np.abs(video.astype(float) - reference).mean(axis=(1, 2, 3))
+        if self.fault == "float32":
+            apart = apart.astype(np.float32)
+        if self.fault == "one value":
+            apart = apart[:1]
+        if self.fault == "floor":
+            apart = apart + 0.1
+        if self.fault == "of the clip":
+            apart = apart * 0 + apart.mean()
+        if self.fault == "remembers":
+            apart = apart * self.calls
+        if self.fault == "writes":
+            video[0] = 0
+        if self.fault == "global generator":
+            np.random.rand()
+        return apart
+
+
+COMPARER_FAULTS = {
+    "float32": "one finite distance per frame",
+    "one value": "one finite distance per frame",
+    "floor": "equal frames are at distance 0",
+    "of the clip": "a frame's distance does not depend on its neighbours",
+    "remembers": REPEATABLE,
+    "writes": REPEATABLE,
+    "global generator": REPEATABLE,
+    "any size": "frames that are too small are a clear error",
+    "any device": "an unknown device is a clear error",
+}
+
+
+def test_a_sound_comparer_breaks_no_law_nor_one_whose_weights_are_elsewhere():
+    assert broken("comparer", Apart) == {}
+    assert broken("comparer", lambda device: Apart(device, "absent")) == {}
+
+
+@pytest.mark.parametrize(("fault", "law"), COMPARER_FAULTS.items(), ids=COMPARER_FAULTS)
+def test_a_faulty_comparer(fault, law):
+    assert law in broken("comparer", lambda device: Apart(device, fault))
 
 
 # worlds

@@ -24,6 +24,7 @@ EXPECTED = {
     "schedule": {"sequential", "diagonal", "diagonal-st", "frame-at-once"},
     "world": {"crafter-9x9", "crafter-15x24"},
     "maker": {"decoding"},
+    "comparer": {"lpips-alex", "st-lpips-alex"},
     "metric": {
         "frames_per_second",
         "tokens_per_second",
@@ -32,10 +33,15 @@ EXPECTED = {
         "peak_memory_bytes",
         "psnr",
         "ssim",
+        "lpips",
+        "st-lpips-alex",
         "token_accuracy",
         "model_bits_per_token",
         "frechet[tokenizer-crafter]",
         "kvd[tokenizer-crafter]",
+        "action_f1[idm-crafter]",
+        "frechet[idm-crafter]",
+        "kvd[idm-crafter]",
     },
 }
 

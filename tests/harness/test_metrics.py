@@ -27,6 +27,8 @@ FACTS = {
     "bound_fraction": ("fraction", "higher", "ratio", False),
     "psnr": ("dB", "higher", "difference", True),
     "ssim": ("ssim", "higher", "difference", True),
+    "lpips": ("lpips", "lower", "difference", True),
+    "st-lpips-alex": ("st-lpips", "lower", "difference", True),
     "token_accuracy": ("fraction", "higher", "difference", True),
     "model_bits_per_token": ("bits", "lower", "difference", True),
     "frechet[tokenizer-crafter]": ("frechet", "lower", "set", True),
@@ -35,7 +37,8 @@ FACTS = {
 
 
 def metric(name) -> Metric:
-    for module in ("throughput", "passes", "memory", "psnr", "ssim", "tokens", "frechet", "kvd", "energy", "bound"):
+    speed = ("throughput", "passes", "memory", "energy", "bound")
+    for module in (*speed, "psnr", "ssim", "lpips", "tokens", "frechet", "kvd"):
         __import__(f"harness.metrics.{module}")
     return REGISTRY.entries["metric", name].load()
 

@@ -210,7 +210,6 @@ def test_nested_mistakes_name_table_and_index(tmp_path):
         "arms[0].nam: unknown key; did you mean 'name'?",
         "arms[0].params.k: must be true or false, or a number, or a text, not [1].",
         "scales.smoke.cases[0].name: must be a text, not 3.",
-        "scales.smoke.cases[0].model: is missing",
     )
     for start in starts:
         assert any(problem.startswith(start) for problem in found), found
@@ -271,3 +270,14 @@ def test_clip_cases_name_every_clip_once():
     assert [case.name for case in cases] == [f"{NINE}/test/{i:04d}" for i in (2, 3, 4)]
     assert {case.params["of"] for case in cases} == {5}
     assert {case.params["frames"] for case in cases} == {4}
+
+
+def test_a_case_names_a_model_where_a_maker_needs_one_and_only_there(tmp_path):
+    case = '[[scales.smoke.cases]]\nname = "a"\ngroup = "g"\n'
+    assert problems(tmp_path, SHORT.format(more="") + case) == [
+        "scales.smoke.cases[0].model: is missing; maker 'decoding' needs one. See: diptych list models"
+    ]
+    text = 'name = "spoiled"\nextends = "metrics-sanity"\nmetrics = ["ssim", "psnr"]\n[scales.smoke]\n' + case
+    suite = read(tmp_path, text + 'params = { world = "crafter-9x9" }\n')
+    assert suite.primary_speed is None
+    assert {e.metric for e in suite.expectations} == {"ssim", "psnr"}

@@ -76,6 +76,7 @@ class Recipe:
     )  # fmt: skip
     failed: frozenset[int] = frozenset()
     flagged: frozenset[int] = frozenset()
+    frame_metrics: bool = True
     video: Callable[[str, int, int], np.ndarray] | None = None
     seed: int = 0
 
@@ -173,6 +174,9 @@ def _record(store: RunStore, recipe: Recipe, trial: PlannedTrial) -> TrialRecord
         "psnr": psnr if real else None,
         "token_accuracy": 0.7 + 0.01 * recipe.quality[trial.arm] + own.normal(0, 0.004) if real else None,
     }
+    fall = np.arange(recipe.frames) * (-0.6 + 0.2 * recipe.quality[trial.arm])
+    along = fall + own.normal(0, 0.1, recipe.frames)
+    along += psnr - along.mean()
     sample = None
     if real and case < recipe.sample_cases and trial.block.repetition == 0:
         draw = recipe.video or square
@@ -183,6 +187,7 @@ def _record(store: RunStore, recipe: Recipe, trial: PlannedTrial) -> TrialRecord
         **base,
         status="finished",
         values=values,
+        frame_values={"psnr": along.tolist()} if real and recipe.frame_metrics else {},
         seconds=[recipe.frames / rate],
         counts={"frames": recipe.frames, "tokens": 81 * recipe.frames, "passes": recipe.passes[trial.arm]},
         features={"toy": FeatureRows(generated=list(own.normal(size=3)), reference=list(shared.normal(size=3)))},

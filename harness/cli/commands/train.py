@@ -1,4 +1,4 @@
-"""``diptych train tokenizer`` and ``diptych train video-transformer``."""
+"""``diptych train tokenizer``, ``diptych train video-transformer`` and ``diptych train idm``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ import click
 
 from harness.cli.options import common
 from harness.cli.output import Output
-from harness.cli.training import TrainFacts, parse_settings, parse_shape, train_tokenizer, train_video_transformer
+from harness.cli.training import (
+    TrainFacts,
+    parse_settings,
+    parse_shape,
+    train_idm,
+    train_tokenizer,
+    train_video_transformer,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 FILE = click.Path(path_type=Path)
@@ -26,7 +33,7 @@ def training_options(function: F) -> F:
         click.option("--seed", type=int, default=0, show_default=True, help="Seed of weights and batches, at least 0."),
         click.option("--device", metavar="D", help="Torch device, in place of the preset's."),
         click.option("--steps", type=int, metavar="N", help="Optimiser steps, in place of the preset's."),
-        click.option("--batch", type=int, metavar="N", help="Sequences or frames per step, in place of the preset's."),
+        click.option("--batch", type=int, metavar="N", help="Sequences, frames or pairs a step, not the preset's."),
         click.option("--learning-rate", type=float, metavar="X", help="Peak learning rate, in place of the preset's."),
         click.option(
             "--set", "pairs", metavar="KEY=VALUE", multiple=True, help="Another option of the preset; may be repeated."
@@ -41,7 +48,7 @@ def training_options(function: F) -> F:
 
 @click.group("train")
 def command() -> None:
-    """Train the zoo's tokenizer or video transformer on a world's clips."""
+    """Train a tokenizer, a video transformer or an inverse-dynamics network on a world's clips."""
 
 
 @command.command("tokenizer")
@@ -108,6 +115,34 @@ def video_transformer_command(
     settings |= {"clips": clips, "validation_clips": held_out, "init": init}
     settings |= {"prompt_frames": prompt_frames, "frames": frames}
     _tell(output, train_video_transformer(out, preset, seed=seed, **settings))
+
+
+@command.command("idm")
+@click.option("--world", "worlds", multiple=True, help="World to learn from; may be repeated [default: the zoo's].")
+@click.option("--tile-pixels", type=int, metavar="N", help="Side of a tile, in place of the zoo's 8.")
+@click.option("--reach", type=int, metavar="N", help="Tiles that the picture may shift in a step, in place of 1.")
+@training_options
+@common
+@click.pass_obj
+def idm_command(
+    output: Output,
+    /,
+    worlds: tuple[str, ...],
+    tile_pixels: int | None,
+    reach: int | None,
+    out: Path,
+    preset: str,
+    seed: int,
+    **others: Any,
+) -> None:
+    """Train an inverse-dynamics network: the action from a frame and the next one.
+
+    Worlds of one game share a network, whatever the size of their frames.
+    """
+    settings = _settings(**others)
+    if worlds:
+        settings["worlds"] = worlds
+    _tell(output, train_idm(out, preset, seed=seed, tile_pixels=tile_pixels, reach=reach, **settings))
 
 
 def _settings(pairs: tuple[str, ...], resume: bool, stop_after: int | None, **changes: Any) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Scores of anyone's videos: a folder, a reference folder, metrics."""

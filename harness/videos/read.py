@@ -1,0 +1,44 @@
+"""One door for all videos: by its suffix a path is an array or a file for FFmpeg."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.videos.files import decode_file
+from harness.videos.reading import Reading, ReadVideo, VideoError
+from harness.videos.tensors import TENSOR_SUFFIXES, read_tensor
+
+__all__ = ["VIDEO_SUFFIXES", "ReadVideo", "Reading", "VideoError", "read_video"]
+
+FILE_SUFFIXES = (".mkv", ".mp4", ".avi", ".mov", ".webm", ".gif", ".m4v", ".mpg", ".mpeg")
+VIDEO_SUFFIXES = (*FILE_SUFFIXES, *TENSOR_SUFFIXES)
+
+
+def read_video(path: Path, reading: Reading | None = None) -> ReadVideo:
+    """Read a video as 8-bit RGB.
+
+    Args:
+        path: A file that FFmpeg reads, or an array (``.npy``, ``.npz``, ``.safetensors``) uint8 ``[T, H, W, 3]``.
+        reading: How; all frames as they are stored if None.
+
+    Raises:
+        VideoError: It cannot be read as asked: missing, empty, broken, cut off, without pictures, too short, too large.
+    """
+    reading = reading or Reading()
+    if path.is_dir():
+        raise VideoError("is a folder, not a video")
+    try:
+        size = path.stat().st_size
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise VideoError(f"cannot be opened: {error.strerror or error}") from error
+    if size == 0:
+        raise VideoError("is empty: 0 bytes")
+    found = read_tensor(path, reading) if path.suffix.lower() in TENSOR_SUFFIXES else decode_file(path, reading)
+    if reading.frames is not None and len(found.frames) < reading.frames:
+        asked = f"{reading.frames} frames from {reading.start}" if reading.start else f"{reading.frames} frames"
+        raise VideoError(
+            f"is too short: it gives {len(found.frames)} of the {asked} asked for. Ask for fewer with --frames"
+        )
+    return found

@@ -1,0 +1,45 @@
+"""The weights that ship with Diptych, each by its hash: a flipped bit is noticed before a run begins.
+
+A new file of the zoo gets a row here: ``sha256sum models/zoo/FILE``.
+"""
+
+from harness.assets.types import Asset
+from harness.registry import register
+
+ZOO: dict[str, tuple[str, int, str]] = {
+    "idm_crafter.safetensors": (
+        "e5000beafe1b8b57bc30f6584ba2ac2e9ddd87374f1a2a93d402e2d8313e4c9e",
+        380834,
+        "inverse-dynamics network of the Crafter worlds",
+    ),
+    "tokenizer_crafter.safetensors": (
+        "22f06bc6ea4c0982df0147f3099bc306a5a5fb694d924361e88a02a5a6a562fd",
+        1660472,
+        "tokenizer of the Crafter worlds, one token a tile",
+    ),
+    "video_transformer_crafter_15x24.safetensors": (
+        "5c7330768d03daab2bc6b2bb9b2bd23c5dc07ee5f11192bfeaf9f53b8ccb6200",
+        5268688,
+        "video transformer of crafter-15x24",
+    ),
+    "video_transformer_crafter_9x9.safetensors": (
+        "4af200602a9f9d5a5c5570f4b6a65451c38a69b132afcfcab7355ec3d8bec1b7",
+        5268688,
+        "video transformer of crafter-9x9",
+    ),
+}
+"""File → SHA-256, bytes, what it is."""
+
+for _name, (_sha256, _bytes, _summary) in ZOO.items():
+    _asset = Asset(
+        name=_name,
+        summary=_summary,
+        version="1",
+        file_name=_name,
+        sha256=_sha256,
+        bytes=_bytes,
+        licence="Apache-2.0",
+        citation=f"trained by Diptych; see models/zoo/{_name.rsplit('.', 1)[0]}.md",
+        packaged=f"zoo/{_name}",
+    )
+    register("asset", _name, summary=_summary)(_asset)

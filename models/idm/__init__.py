@@ -1,0 +1,1 @@
+"""Inverse dynamics: which action was taken, told from the frames before and after it."""

@@ -1,0 +1,1 @@
+"""Learned distances between frames: what the LPIPS family computes with, each network apart from its arithmetic."""

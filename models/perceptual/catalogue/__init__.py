@@ -1,0 +1,1 @@
+"""Registration of comparers, one small torch-free file each."""
