@@ -2,8 +2,8 @@
 
 Everything that decides the bytes is declared in :class:`VizdoomSettings`. Each episode plays one of the scenarios, by
 its index in turn, with the same actions in all of them. A walker with persistence (not white noise) plays: it turns in
-arcs, walks, sidesteps and shoots, and turns away from what stops it. Frames are rendered at ``render_resolution`` without
-status bar, crosshair and messages, and averaged down to the frame's size.
+arcs, walks, sidesteps and shoots, and turns away from what stops it. Frames are rendered at ``render_resolution``
+without status bar, crosshair and messages, and averaged down to the frame's size.
 """
 
 from __future__ import annotations
