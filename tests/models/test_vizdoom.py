@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from harness.errors import DiptychError
+from models.idm.groups import VIZDOOM_GROUPS, group_index
 from models.worlds.cache import ClipCache
 from models.worlds.types import SPLITS, Clip
 from models.worlds.vizdoom import (
@@ -115,6 +116,12 @@ def test_the_walker_keeps_on_and_turns_from_what_stops_it() -> None:
     stuck = Walker(np.random.default_rng(1))
     stood = [stuck.act(0.0, 0.0) for _ in range(2000)]
     assert sum(a in ("forward", "backward") for a in stood) < sum(a in ("forward", "backward") for a in actions)
+
+
+def test_every_action_but_noop_is_scored_in_one_group() -> None:
+    index = group_index(ACTIONS, VIZDOOM_GROUPS)
+    assert [action for action, group in zip(ACTIONS, index, strict=True) if group == -1] == ["noop"]
+    assert set(index) - {-1} == set(range(len(VIZDOOM_GROUPS)))
 
 
 def test_shrinking_averages_and_rounds() -> None:
