@@ -25,3 +25,10 @@ python -m models.training.evaluate_idm --weights "$out/idm/idm.safetensors" --cl
 for size in 9x9 15x24; do
     python -m models.training.evaluate "video-transformer-crafter-$size" --split test --clips 64 --out "$out"
 done
+
+diptych train tokenizer --out "$out/tokenizer-vizdoom" --world vizdoom-6x8 --shape "levels=[8,8,8,8]" \
+    --shape encoder_kernel=3 --preset cpu --seed 0 --set workers=1 --batch 64 --steps 7000 --set train_clips=6000
+diptych train video-transformer --out "$out/video-vizdoom" --world vizdoom-6x8 \
+    --tokenizer "$out/tokenizer-vizdoom/tokenizer.safetensors" --preset cpu --seed 0 --set workers=1 --steps 2600 \
+    --set train_clips=6000
+python -m models.training.evaluate video-transformer-vizdoom-6x8 --split test --clips 64 --free-running --out "$out"

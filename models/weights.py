@@ -108,6 +108,8 @@ def load_into(path: Path, model: nn.Module, shape: Data, tensors: dict[str, Tens
     ]
     stored, wanted = header.get("shape"), shape.model_dump(mode="json")
     if isinstance(stored, dict):  # also where every tensor fits: a rotary base has no tensor
+        stored = {**{k: v.default for k, v in type(shape).model_fields.items() if not v.is_required()}, **stored}
+        stored = json.loads(json.dumps(stored))  # a default's tuple, as it would have been written
         differing = [key for key in sorted({*stored, *wanted}) if stored.get(key) != wanted.get(key)]
         problems += [f"{key} is {stored.get(key)}, expected {wanted.get(key)}" for key in differing]
     if problems:

@@ -138,6 +138,32 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
     return {key: getattr(checked, key) for key in found}
 
 
+def parse_shape(target: str, pairs: Sequence[str]) -> Any:
+    """Read ``KEY=VALUE`` pairs as hyper-parameters.
+
+    Args:
+        target: ``"module:attribute"`` of their class, whose defaults hold for the rest.
+        pairs: Such as ``["levels=[8,8,8,8]", "encoder_kernel=3"]``.
+
+    Raises:
+        UsageError: No ``=``, an unknown hyper-parameter, or a value of the wrong type.
+    """
+    kind: Any = reach(target)
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, sign, value = pair.partition("=")
+        if not sign:
+            raise UsageError(f"--shape takes KEY=VALUE, not {pair!r}; such as --shape levels=[8,8,8,8]")
+        if key not in kind.model_fields:
+            raise unknown("hyper-parameter", key, kind.model_fields)
+        found[key] = _list(value) if value.startswith("[") else value
+    try:
+        return kind(**found)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(f"--shape {first['loc'][0]}: {first['msg']}, not {first['input']!r}.") from error
+
+
 def _list(text: str) -> Any:
     try:
         return json.loads(text)

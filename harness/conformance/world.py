@@ -101,7 +101,17 @@ def _as_declared(subject: Subject) -> str:
             low, high = int(clip.actions.min()), int(clip.actions.max())
             require(low >= 0 and high < len(spec.actions), f"actions {low} to {high}, declared {len(spec.actions)}")
             require(bool(clip.frames.std() > 0), f"a {split} clip is one flat colour")
-    return f"uint8 {list(size)}, {len(spec.actions)} actions"
+            _truth_as_declared(subject.world.truth, clip.truth, spec.clip_frames)
+    kept = ", ".join(sorted(subject.world.truth)) or "nothing"
+    return f"uint8 {list(size)}, {len(spec.actions)} actions; known of each frame: {kept}"
+
+
+def _truth_as_declared(declared: Any, kept: Any, frames: int) -> None:
+    require(set(kept) == set(declared), f"its truth is {sorted(kept)}, declared {sorted(declared)}")
+    for name, kind in declared.items():
+        array, shape = kept[name], (frames, *kind.shape)
+        fits = array.shape == shape and array.dtype == kind.dtype
+        require(fits, f"{name} is {array.dtype} {list(array.shape)}, declared {kind.dtype} {list(shape)}")
 
 
 def _versions(subject: Subject) -> str:

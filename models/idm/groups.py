@@ -28,6 +28,14 @@ hang on a handful of transitions: with five of them in 64 clips, the interval of
 where 95 % was asked for. With ``do``, and so with 15 % of all commands, it covers 95 %. ``noop`` is in no group.
 """
 
+VIZDOOM_GROUPS: Groups = {
+    "walk": ("forward", "backward"),
+    "strafe": ("strafe_left", "strafe_right"),
+    "turn": ("turn_left", "turn_right"),
+    "attack": ("attack",),
+}
+"""The keyboard's groups; ``noop`` is in none. Doom's inertia blurs them: a walker slides on after the key is let go."""
+
 
 def group_index(actions: Sequence[str], groups: Groups) -> list[int]:
     """Position in ``groups`` of every action, -1 for those in none.

@@ -1,8 +1,9 @@
 """A tokenizer with one token per tile: finite scalar quantisation (Mentzer et al., arXiv 2309.15505).
 
-The encoder sees one tile at a time, so equal tiles get equal tokens wherever they stand, and a wrong token spoils one
-tile. The decoder looks at neighbouring tiles (depthwise-separable convolutions), which lets it spread what one code
-cannot carry, such as the exact daylight. Fully convolutional: one file serves frames of any number of tiles.
+Where the encoder sees one tile at a time (``encoder_kernel`` 1, for worlds drawn in tiles), equal tiles get equal
+tokens wherever they stand; for views in perspective it may see its neighbours. The decoder looks at neighbouring tiles
+(depthwise-separable convolutions), which lets it spread what one code cannot carry, such as the exact daylight. Fully
+convolutional: one file serves frames of any number of tiles.
 """
 
 from __future__ import annotations
@@ -103,7 +104,8 @@ class FSQTokenizer(nn.Module):
         pixels = 3 * shape.tile_pixels**2
         self.fsq = FSQ(shape.levels)
         self.encode_in = nn.Linear(pixels, shape.width)
-        self.encoder = nn.Sequential(*(Block(shape.width, 1, shape.expansion) for _ in range(shape.encoder_blocks)))
+        seen = shape.encoder_kernel
+        self.encoder = nn.Sequential(*(Block(shape.width, seen, shape.expansion) for _ in range(shape.encoder_blocks)))
         self.encode_norm = nn.LayerNorm(shape.width)
         self.encode_out = nn.Linear(shape.width, len(shape.levels))
         self.decode_in = nn.Linear(len(shape.levels), shape.width)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import math
 
+from harness.errors import UsageError
 from harness.types import Data
+
+ZOO_TOKENIZERS = {
+    "crafter-9x9": "tokenizer_crafter.safetensors",
+    "crafter-15x24": "tokenizer_crafter.safetensors",
+    "vizdoom-6x8": "tokenizer_vizdoom.safetensors",
+}
+"""The zoo's tokenizer of each world."""
 
 
 class TokenizerShape(Data):
@@ -14,7 +22,9 @@ class TokenizerShape(Data):
         tile_pixels: Side of a tile in pixels.
         levels: Levels of each quantised dimension; their product is the vocabulary.
         width: Channels at tile resolution.
-        encoder_blocks: Residual blocks of the encoder, each within one tile.
+        encoder_blocks: Residual blocks of the encoder.
+        encoder_kernel: Side in tiles of what an encoder block sees, odd; 1 keeps to the tile, so that equal tiles get
+            equal tokens wherever they stand.
         decoder_blocks: Residual blocks of the decoder, each reaching one tile further.
         expansion: Bottleneck width over ``width``.
         feature_width: Principal components kept for features.
@@ -24,6 +34,7 @@ class TokenizerShape(Data):
     levels: tuple[int, ...] = (8, 5, 5, 5)
     width: int = 192
     encoder_blocks: int = 2
+    encoder_kernel: int = 1
     decoder_blocks: int = 3
     expansion: int = 2
     feature_width: int = 16
@@ -32,3 +43,17 @@ class TokenizerShape(Data):
     def vocabulary(self) -> int:
         """Number of image tokens."""
         return math.prod(self.levels)
+
+
+def zoo_tokenizer(world: str) -> str:
+    """File name of the zoo's tokenizer of ``world``.
+
+    Raises:
+        UsageError: None was trained on it.
+    """
+    if world not in ZOO_TOKENIZERS:
+        raise UsageError(
+            f"the zoo has no tokenizer of world {world!r}. Train one (diptych train tokenizer --world {world} --out "
+            "FOLDER) and name its file with --tokenizer."
+        )
+    return ZOO_TOKENIZERS[world]

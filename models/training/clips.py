@@ -150,7 +150,7 @@ def read_tokens(path: Path) -> TokenClips:
 
 
 def export_tokens(
-    world: str, split: Split, count: int, out: Path, *, tokenizer: str = "tokenizer_crafter.safetensors",
+    world: str, split: Split, count: int, out: Path, *, tokenizer: str | None = None,
     processes: int = 1, progress: Callable[[int, int], None] | None = None,
 ) -> Path:  # fmt: skip
     """Tokenise the first ``count`` clips of a split into one file (about 1 KB a 9x9 clip).
@@ -160,10 +160,14 @@ def export_tokens(
         split: Which split.
         count: Number of clips.
         out: File to write.
-        tokenizer: File name in the zoo, or a path.
+        tokenizer: File name in the zoo, or a path; the zoo's for the world if None.
         processes: Processes that make clips which the cache lacks.
         progress: Called with (done, total).
     """
+    from models.tokenizers.shapes import zoo_tokenizer
+
+    REGISTRY.get("world", world)  # an unknown world is said to be one
+    tokenizer = tokenizer or zoo_tokenizer(world)
     return write_tokens(out, tokenise(world, split, count, tokenizer, processes=processes, progress=progress))
 
 
@@ -174,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("split", choices=SPLITS)
     parser.add_argument("count", type=int)
     parser.add_argument("file", type=Path)
-    parser.add_argument("--tokenizer", default="tokenizer_crafter.safetensors")
+    parser.add_argument("--tokenizer", help="the zoo's for the world if not given")
     parser.add_argument("--processes", type=int, default=1)
     options = parser.parse_args(arguments)
     REGISTRY.add_package("world", "models.worlds.catalogue")

@@ -1,6 +1,9 @@
 """What a zoo model can do, for its card: teacher-forced scores against two baselines, and a sheet of samples.
 
-Run it as ``python -m models.training.evaluate MODEL [--clips N] [--out FOLDER]``.
+With ``--free-running`` also continuations of its own, in pixels, against repeating the last prompt frame: a model can
+be right about most next tokens and still wander off.
+
+Run it as ``python -m models.training.evaluate MODEL [--clips N] [--free-running] [--out FOLDER]``.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from numpy.typing import NDArray
 
 from harness.files import write_atomically
 from harness.registry import REGISTRY
+from harness.types import Made, Metric
 from models.ar.loading import load_transformer
 from models.ar.transformer import VideoTransformer
 from models.decoding.engine import Engine
@@ -34,6 +38,7 @@ from models.zoo.cards import VideoModel
 
 LEVEL = 0.95
 SHEET_SAMPLER = Sampler(temperature=1.0, top_p=0.8)
+FREE_RUNNING = ("ssim", "psnr")
 
 
 def interval(values: NDArray[np.float64]) -> dict[str, Any]:
@@ -99,7 +104,7 @@ def evaluate_model(name: str, split: Split = "test", count: int = 64, *, process
     bits, hits = score_clips(model, clips, grid, "cpu")
     unigram, copied = unigram_bits(clips, reference, grid), copy_accuracy(clips, grid)
     real: Sequence[Clip] = REGISTRY.get("world", card.world)().clips(split, count)
-    psnr = np.array([frame_psnr(tokenizer, clip.frames).mean() for clip in real])
+    reconstruction = np.array([frame_psnr(tokenizer, clip.frames).mean() for clip in real])
     return {
         "model": name,
         "split": split,
@@ -111,8 +116,81 @@ def evaluate_model(name: str, split: Split = "test", count: int = 64, *, process
         "token_accuracy": interval(hits),
         "copy_last_frame_accuracy": interval(copied),
         "accuracy_above_copy": interval(hits - copied),
-        "reconstruction_psnr": interval(psnr),
+        "reconstruction_psnr": interval(reconstruction),
     }
+
+
+def evaluate_free_running(
+    name: str, split: Split = "test", count: int = 64, seed: int = 0, *, processes: int = 1
+) -> dict[str, Any]:
+    """Compare sampled continuations with repeating the last prompt frame, both against the true continuation.
+
+    Args:
+        name: Registered model.
+        split: ``"validation"`` or ``"test"``.
+        count: Clips, at least 2, each sampled once.
+        seed: Clip i is sampled with ``seed + i``.
+        processes: Processes that make clips which the cache lacks.
+
+    Returns:
+        For ``ssim`` and ``psnr`` (dB): of the ``generated`` continuation, of the ``repeated`` last true prompt frame,
+        of the ``reconstructed`` truth (what the tokenizer leaves possible) and of the prompt frame's reconstruction
+        repeated (``repeated_tokens``: what a model that copies tokens would get, and as blurred as what it makes),
+        estimates over clips; the paired differences ``above_repeated`` and ``above_repeated_tokens``; and per frame of
+        the continuation ``generated_by_frame`` and ``repeated_by_frame``, means over clips.
+    """
+    card: VideoModel = REGISTRY.get("model", name)
+    model, sha256 = load_transformer(card)
+    tokenizer = load_tokenizer(card.tokenizer)
+    clips = tokenise(card.world, split, count, card.tokenizer, processes=processes)
+    grid = card_grid(card, *clips.tokens.shape[2:])
+    real: Sequence[Clip] = REGISTRY.get("world", card.world)().clips(split, count)
+    drawn = generate(model, clips, grid, seed)
+    first, total = grid.prompt_frames, grid.prompt_frames + grid.frames
+    values: dict[str, list[NDArray[np.float64]]] = {}
+    for index, clip in enumerate(real):
+        tokens = clips.tokens[index].astype(np.int64)
+        still = np.repeat(first - 1, grid.frames)
+        videos = {
+            "generated": tokenizer.decode(drawn[index]),
+            "repeated": clip.frames[still],
+            "repeated_tokens": tokenizer.decode(tokens[still]),
+            "reconstructed": tokenizer.decode(tokens[first:total]),
+        }
+        for label, video in videos.items():
+            values.setdefault(label, []).append(frame_scores(video, clip.frames[first:total]))
+    found: dict[str, Any] = {"model": name, "split": split, "weights_sha256": sha256, "seed": seed}
+    scores = {label: np.stack(rows) for label, rows in values.items()}  # [clips, metrics, frames]
+    for metric, kind in enumerate(FREE_RUNNING):
+        means = {label: rows[:, metric].mean(1) for label, rows in scores.items()}
+        found[kind] = {label: interval(mean) for label, mean in means.items()}
+        for label in ("repeated", "repeated_tokens"):
+            found[kind][f"above_{label}"] = interval(means["generated"] - means[label])
+        for label in ("generated", "repeated"):
+            found[kind][f"{label}_by_frame"] = scores[label][:, metric].mean(0).round(4).tolist()
+    return found
+
+
+def frame_scores(video: NDArray[np.uint8], reference: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The registered metrics of :data:`FREE_RUNNING` on each frame, ``[metrics, T]``."""
+    metrics: list[Metric] = [REGISTRY.get("metric", name) for name in FREE_RUNNING]
+    frames = [_unmeasured(video[t : t + 1], reference[t : t + 1]) for t in range(len(video))]
+    return np.array([[metric.compute(frame) for frame in frames] for metric in metrics], np.float64)
+
+
+def _unmeasured(video: NDArray[np.uint8], reference: NDArray[np.uint8]) -> Made:
+    return Made(
+        video=video,
+        reference=reference,
+        prompt=None,
+        seconds=[],
+        first_call_seconds=None,
+        prefill_seconds=None,
+        peak_memory_bytes=None,
+        counts={},
+        values={},
+        hashes={},
+    )
 
 
 def generate(model: VideoTransformer, clips: TokenClips, grid: Grid, seed: int) -> NDArray[np.int64]:
@@ -175,16 +253,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--split", default="test", choices=("validation", "test"))
     parser.add_argument("--clips", type=int, default=64)
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--free-running", action="store_true", help="also sample continuations: minutes")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args(arguments)
     for kind, package in (
         ("model", "models.zoo"),
         ("world", "models.worlds.catalogue"),
         ("schedule", "models.decoding.schedules"),
+        ("metric", "harness.metrics"),
     ):
         REGISTRY.add_package(kind, package)
     try:
         scores = evaluate_model(options.model, options.split, options.clips, processes=options.processes)
+        if options.free_running:
+            processes = options.processes
+            scores["free_running"] = evaluate_free_running(
+                options.model, options.split, options.clips, processes=processes
+            )
         text = json.dumps(scores, indent=1)
         print(text)
         if options.out:

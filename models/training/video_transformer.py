@@ -13,10 +13,12 @@ from torch.nn import functional as F
 
 from harness.errors import UsageError
 from harness.files import usable_folder
+from harness.registry import REGISTRY
 from models.ar.loading import load_weights, save_transformer
 from models.ar.shapes import TransformerShape
 from models.ar.transformer import Rotary, VideoTransformer, rotary_table
 from models.decoding.grid import Grid
+from models.tokenizers.shapes import zoo_tokenizer
 from models.training.attention import training_attention
 from models.training.clips import TokenClips, read_tokens, tokenise, write_tokens
 from models.training.loop import Job, autocast, train
@@ -29,7 +31,7 @@ from models.zoo.shapes import crafter_shape
 def train_video_transformer(
     out: Path,
     world: str = "crafter-9x9",
-    tokenizer: str = "tokenizer_crafter.safetensors",
+    tokenizer: str | None = None,
     preset_name: str = "cpu",
     seed: int = 0,
     *,
@@ -48,7 +50,7 @@ def train_video_transformer(
     Args:
         out: Folder of the run; tokenised clips are kept there as ``train.npz`` and ``validation.npz``.
         world: Registered world.
-        tokenizer: File name in the zoo, or a path.
+        tokenizer: File name in the zoo, or a path; the zoo's for the world if None.
         preset_name: ``"cpu"``, ``"gpu"`` or ``"test"``.
         seed: Of the weights and the batches.
         prompt_frames: Frames that are given when decoding; validation scores the later ones.
@@ -70,9 +72,12 @@ def train_video_transformer(
     usable_folder(out, "training folder", "Choose another with --out.")
     if init is not None:
         read_weights(init)  # what cannot be read is found before clips are rendered
-    data = kept_clips(out / "train.npz", clips, world, "train", options.train_clips, tokenizer, options)
+    if tokenizer is None and clips is None:
+        REGISTRY.get("world", world)  # an unknown world is said to be one
+        tokenizer = zoo_tokenizer(world)
+    data = kept_clips(out / "train.npz", clips, world, "train", options.train_clips, tokenizer or "", options)
     held_out = kept_clips(
-        out / "validation.npz", validation_clips, world, "validation", options.held_out_clips, tokenizer, options
+        out / "validation.npz", validation_clips, world, "validation", options.held_out_clips, tokenizer or "", options
     )
     length, rows, columns = data.tokens.shape[1:]
     if prompt_frames + frames > length:

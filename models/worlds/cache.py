@@ -24,7 +24,8 @@ from harness.errors import DiptychError, UsageError
 from harness.files import usable_folder, write_atomically
 from models.worlds.types import Clip
 
-ARRAYS = ("frames", "actions", "semantic", "inventory", "daylight")
+OF_CLIPS = ("frames", "actions")
+OF_EPISODES = ("episode_seed", "start")
 SHARD_CLIPS = 6
 """Clips of a shard at least; a shard holds whole episodes."""
 Play = Callable[..., list[Clip]]
@@ -36,7 +37,8 @@ class DamagedShardError(Exception):
 
 def pack(clips: Sequence[Clip]) -> bytes:
     """Bytes of a shard: checksum, then a compressed ``.npz``. Equal clips give equal bytes on one platform."""
-    arrays = {name: np.stack([getattr(clip, name) for clip in clips]) for name in ARRAYS}
+    arrays = {name: np.stack([getattr(clip, name) for clip in clips]) for name in OF_CLIPS}
+    arrays |= {name: np.stack([clip.truth[name] for clip in clips]) for name in clips[0].truth}
     arrays["episode_seed"] = np.array([clip.episode_seed for clip in clips], np.int64)
     arrays["start"] = np.array([clip.start for clip in clips], np.int64)
     buffer = io.BytesIO()
@@ -54,10 +56,13 @@ def unpack(data: bytes) -> list[Clip]:
     if len(data) < 32 or hashlib.sha256(data[32:]).digest() != data[:32]:
         raise DamagedShardError(f"checksum of {len(data)} bytes does not match")
     with np.load(io.BytesIO(data[32:]), allow_pickle=False) as file:
-        arrays = {name: file[name] for name in (*ARRAYS, "episode_seed", "start")}
+        arrays = {name: file[name] for name in file.files}
+    known = [name for name in arrays if name not in (*OF_CLIPS, *OF_EPISODES)]
     return [
         Clip(
-            **{name: arrays[name][i] for name in ARRAYS},
+            frames=arrays["frames"][i],
+            actions=arrays["actions"][i],
+            truth={name: arrays[name][i] for name in known},
             episode_seed=int(arrays["episode_seed"][i]),
             start=int(arrays["start"][i]),
         )

@@ -25,13 +25,15 @@ from harness.errors import DiptychError, UsageError
 from harness.types import Data
 from models.worlds.cache import ClipCache
 from models.worlds.policy import POLICY_VERSION, Walker
-from models.worlds.types import SPLITS, Clip, Split, WorldSpec
+from models.worlds.types import SPLITS, Clip, Split, Truth, WorldSpec
 
 ACTIONS = (
     "noop", "move_left", "move_right", "move_up", "move_down", "do", "sleep", "place_stone", "place_table",
     "place_furnace", "place_plant", "make_wood_pickaxe", "make_stone_pickaxe", "make_iron_pickaxe", "make_wood_sword",
     "make_stone_sword", "make_iron_sword",
 )  # fmt: skip
+ITEMS = 16
+"""Amounts that Crafter keeps of its player, from health to the iron sword."""
 DAY_STEPS = 300
 ATTEMPTS = 64
 """Episodes that may die before their clips are cut, per episode index; the next attempt has the next seed."""
@@ -215,9 +217,11 @@ def _cut(recorded: list[tuple[Any, ...]], seed: int, start: int) -> Clip:
     return Clip(
         frames=np.stack(images).astype(np.uint8),
         actions=np.array(actions, np.int64),
-        semantic=np.stack(semantic).astype(np.uint8),
-        inventory=np.array(items, np.uint8),
-        daylight=np.array(daylight, np.float32),
+        truth={
+            "semantic": np.stack(semantic).astype(np.uint8),
+            "inventory": np.array(items, np.uint8),
+            "daylight": np.array(daylight, np.float32),
+        },
         episode_seed=seed,
         start=start,
     )
@@ -243,6 +247,15 @@ class CrafterWorld:
             raise UsageError(f"{settings.spec.name}: the actions are Crafter's, in Crafter's order: {ACTIONS}.")
         self.settings = settings
         self.spec = settings.spec
+        self.truth = {
+            "semantic": Truth(
+                dtype="uint8",
+                shape=(self.spec.map_rows, self.spec.columns),
+                summary="material or creature id of every visible map tile",
+            ),
+            "inventory": Truth(dtype="uint8", shape=(ITEMS,), summary="amount of every item, health first"),
+            "daylight": Truth(dtype="float32", shape=(), summary="0 (night) to 1 (day)"),
+        }
         self.cache = cache or ClipCache()
 
     def versions(self) -> dict[str, str | int]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ class WorldSpec(Data):
         rows: Tile rows of a frame; one token per tile.
         columns: Tile columns.
         tile_pixels: Side of a tile in pixels.
-        map_rows: Rows of the map view; the rest shows the inventory.
+        map_rows: Tile rows that show the world; the rest shows the player's state (an inventory).
         clip_frames: Frames of one clip.
         actions: Names of the actions, in the order of their ids.
     """
@@ -41,6 +41,20 @@ class WorldSpec(Data):
     actions: tuple[str, ...]
 
 
+class Truth(Data):
+    """One thing that a simulator knows of every frame.
+
+    Attributes:
+        dtype: numpy's name of its type.
+        shape: Of one frame's value.
+        summary: What it is.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    summary: str
+
+
 @dataclass(frozen=True)
 class Clip:
     """Consecutive frames of one episode.
@@ -48,26 +62,29 @@ class Clip:
     Attributes:
         frames: uint8 ``[T, height, width, 3]``.
         actions: int64 ``[T]``; ``actions[t]`` leads from frame t to frame t + 1.
-        semantic: uint8 ``[T, map_rows, columns]``, material or creature id of every visible map tile.
-        inventory: uint8 ``[T, items]``.
-        daylight: float32 ``[T]`` in [0, 1].
+        truth: What the simulator knows of each frame, by name, arrays ``[T, ...]`` as :attr:`World.truth` declares.
         episode_seed: Seed of the episode.
         start: Index of the first frame inside the episode.
     """
 
     frames: NDArray[np.uint8]
     actions: NDArray[np.int64]
-    semantic: NDArray[np.uint8]
-    inventory: NDArray[np.uint8]
-    daylight: NDArray[np.float32]
+    truth: Mapping[str, NDArray[Any]]
     episode_seed: int
     start: int
 
 
 class World(Protocol):
-    """A source of clips, registered as kind ``world``."""
+    """A source of clips, registered as kind ``world``.
+
+    Attributes:
+        spec: Shape and actions.
+        truth: What is kept with every frame beside pixels and action, by name; empty if nothing is. It is no part of
+            ``spec``, which decides the bytes of the pixels and by which clips are found in the cache.
+    """
 
     spec: WorldSpec
+    truth: Mapping[str, Truth]
 
     def versions(self) -> dict[str, str | int]:
         """Versions of everything that decides the bytes of a clip: the world's own, and those of what it plays."""

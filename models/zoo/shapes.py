@@ -25,3 +25,12 @@ def crafter_shape(
         rope_theta=100.0,
         tied=True,
     )
+
+
+VIZDOOM_VOCABULARY = 4096
+VIZDOOM_ACTIONS = 8
+
+
+def vizdoom_shape() -> TransformerShape:
+    """The shape of the trained ViZDoom model: Crafter's, with a vocabulary four times as large."""
+    return crafter_shape(VIZDOOM_VOCABULARY, VIZDOOM_ACTIONS)

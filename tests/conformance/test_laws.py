@@ -16,7 +16,7 @@ from harness.errors import DiptychError, UsageError
 from harness.registry import Entry, Registry
 from harness.types import Arm, Case, Made, Metric, Scale, Suite, Threshold
 from models.decoding.schedule import Schedule, raster
-from models.worlds.types import SPLITS, Clip, WorldSpec
+from models.worlds.types import SPLITS, Clip, Truth, WorldSpec
 
 REGISTRY = load_builtin()
 REPEATABLE = "repeatable, and touches nothing else"
@@ -257,6 +257,7 @@ class Noise:
 
     def __init__(self, fault: str = "") -> None:
         self.fault = fault
+        self.truth = {"semantic": Truth(dtype="uint8", shape=(2, 3), summary="s")}
 
     def versions(self):
         return {} if self.fault == "no version" else {"version": 1}
@@ -277,9 +278,11 @@ class Noise:
         return Clip(
             frames=rng.integers(0, 256, size, dtype=np.uint8),
             actions=np.full(4, 1 if self.fault == "odd action" else 0),
-            semantic=np.zeros((4, 2, 3), np.uint8),
-            inventory=np.zeros((4, 1), np.uint8),
-            daylight=np.ones(4, np.float32),
+            truth={
+                "depth" if self.fault == "another truth" else "semantic": np.zeros(
+                    (4, 3, 2) if self.fault == "other shape of truth" else (4, 2, 3), np.uint8
+                )
+            },
             episode_seed=int("".join(map(str, seed[:2]))),
             start=0,
         )
@@ -294,6 +297,8 @@ WORLD_FAULTS = {
     "global generator": REPEATABLE,
     "small": "clips are as declared",
     "odd action": "clips are as declared",
+    "another truth": "clips are as declared",
+    "other shape of truth": "clips are as declared",
 }
 
 

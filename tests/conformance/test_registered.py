@@ -18,11 +18,13 @@ from harness.registry import Entry
 REGISTRY = load_builtin()
 ENTRIES = [entry for kind, _ in PACKAGES for entry in REGISTRY.list(kind)]
 SLOW = {("model", "llama-like-101m-random"), ("model", "video-transformer-crafter-15x24"), ("maker", "decoding")}
-SLOW |= {("suite", "decoding"), ("suite", "decoding-placeholders")}  # every arm on every case; null stands for them
+SLOW |= {("suite", name) for name in ("decoding", "decoding-placeholders", "decoding-vizdoom", "null-vizdoom")}
+"""Suites run every arm on every case; null stands for them."""
+NEEDS_VIZDOOM = {("world", "vizdoom-6x8"), ("suite", "decoding-vizdoom"), ("suite", "null-vizdoom")}
 EXPECTED = {
-    "suite": {"decoding", "null"},
+    "suite": {"decoding", "decoding-vizdoom", "null", "null-vizdoom"},
     "schedule": {"sequential", "diagonal", "diagonal-st", "frame-at-once"},
-    "world": {"crafter-9x9", "crafter-15x24"},
+    "world": {"crafter-9x9", "crafter-15x24", "vizdoom-6x8"},
     "maker": {"decoding"},
     "comparer": {"lpips-alex", "st-lpips-alex"},
     "metric": {
@@ -42,6 +44,11 @@ EXPECTED = {
         "action_f1[idm-crafter]",
         "frechet[idm-crafter]",
         "kvd[idm-crafter]",
+        "frechet[tokenizer-vizdoom]",
+        "kvd[tokenizer-vizdoom]",
+        "action_f1[idm-vizdoom]",
+        "frechet[idm-vizdoom]",
+        "kvd[idm-vizdoom]",
     },
 }
 
@@ -62,6 +69,8 @@ def test_every_kind_has_laws():
 
 @pytest.mark.parametrize("entry", [marked(entry) for entry in ENTRIES])
 def test_it_keeps_its_laws(entry):
+    if (entry.kind, entry.name) in NEEDS_VIZDOOM:
+        pytest.importorskip("vizdoom", reason="the package vizdoom is not installed: pip install vizdoom")
     facts = held(Component(entry, entry.load(), REGISTRY))
     assert len(facts) > 2
     assert [f"{fact.name}: {fact.detail}" for fact in facts if not fact.ok] == []

@@ -83,6 +83,27 @@ def test_a_token_depends_on_its_tile_alone(small: FSQTokenizer, frames: np.ndarr
     assert torch.equal(small.encode(moved), torch.roll(before, (1, 2), dims=(1, 2)))
 
 
+def test_an_encoder_with_a_wider_kernel_sees_neighbours_and_no_further(frames: np.ndarray) -> None:
+    shape = SMALL.model_copy(update={"encoder_kernel": 3, "encoder_blocks": 1})
+    model = FSQTokenizer(shape)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator))
+    changed = frames.copy()
+    changed[:, 8:16, 24:32] = 255 - changed[:, 8:16, 24:32]
+    moved = (model.latents(model.to_float(changed)) != model.latents(model.to_float(frames))).any(-1)
+    assert moved[:, :, 2:].all()
+    assert not moved[:, :, :2].any()
+
+
+def test_a_file_from_before_the_kernel_was_a_choice_still_loads(small: FSQTokenizer, tmp_path: Path) -> None:
+    shape = {k: v for k, v in SMALL.model_dump(mode="json").items() if k != "encoder_kernel"}
+    header = {"diptych": json.dumps({"shape": shape, "facts": {}})}
+    save_file(dict(small.state_dict()), tmp_path / "old.safetensors", header)
+    assert load_tokenizer(str(tmp_path / "old.safetensors")).shape == SMALL
+
+
 def test_decoding_gives_frames_of_the_same_size_whatever_the_batch(small: FSQTokenizer, frames: np.ndarray) -> None:
     tokens = small.encode(frames)
     assert torch.equal(tokens, small.encode(frames, batch=1))

@@ -23,7 +23,7 @@ from models.ar.transformer import VideoTransformer, causal_attention
 from models.decoding.grid import Grid
 from models.tokenizers.fsq import FSQTokenizer
 from models.tokenizers.loading import load_tokenizer
-from models.tokenizers.shapes import TokenizerShape
+from models.tokenizers.shapes import TokenizerShape, zoo_tokenizer
 from models.training import loop as training_loop
 from models.training.attention import chunked_causal_attention
 from models.training.checkpoint import read_checkpoint
@@ -354,6 +354,40 @@ def test_zoo_models_reconstruct_and_beat_copying(name: str, tmp_path: Path, monk
     assert interval(np.array([1.0, 3.0]))["value"] == 2
 
 
+@pytest.mark.usefixtures("_builtin")
+def test_the_zoo_model_of_the_second_world_beats_copying(tmp_path: Path, monkeypatch) -> None:
+    """A test clip of each scenario is a smoke test; the card has the numbers with intervals."""
+    pytest.importorskip("vizdoom", reason="the package vizdoom is not installed: pip install vizdoom")
+    from models.training.evaluate import FREE_RUNNING, card_grid, copy_accuracy, evaluate_free_running, frame_scores
+    from models.weights import ZOO
+
+    REGISTRY.add_package("metric", "harness.metrics")
+    monkeypatch.setenv("DIPTYCH_CACHE", str(tmp_path))
+    monkeypatch.setattr("models.worlds.cache.SHARD_CLIPS", 2)
+    name = "video-transformer-vizdoom-6x8"
+    chosen: VideoModel = REGISTRY.get("model", name)
+    assert (ZOO / str(chosen.weights)).stat().st_size < 10_000_000
+    clips = tokenise(chosen.world, "test", 8, chosen.tokenizer)
+    real = REGISTRY.get("world", chosen.world)().clips("test", 8)
+    psnr = [frame_psnr(load_tokenizer(chosen.tokenizer), clip.frames).mean() for clip in real]
+    assert np.mean(psnr) >= 29
+    model, _ = load_transformer(chosen)
+    grid = card_grid(chosen, *clips.tokens.shape[2:])
+    bits, hits = score_clips(model, clips, grid, "cpu")
+    assert hits.mean() > copy_accuracy(clips, grid).mean()
+    assert bits.max() < 9  # 12 if all ids were equally likely
+    found = evaluate_free_running(name, "test", 2)
+    first, total = grid.prompt_frames, grid.prompt_frames + grid.frames
+    pairs = [(clip.frames[[first - 1] * grid.frames], clip.frames[first:total]) for clip in real[:2]]
+    still = np.mean([frame_scores(*pair) for pair in pairs], axis=0)
+    assert still.shape == (len(FREE_RUNNING), grid.frames)
+    for metric, kind in enumerate(FREE_RUNNING):
+        assert found[kind]["repeated"]["value"] == pytest.approx(still[metric].mean())
+        assert len(found[kind]["generated_by_frame"]) == grid.frames
+        least = found[kind]["generated"]["value"] - found[kind]["repeated"]["value"]
+        assert found[kind]["above_repeated"]["value"] == pytest.approx(least)
+
+
 def test_progress_says_how_much_is_done_and_left(capsys, monkeypatch) -> None:
     monkeypatch.setattr("models.training.progress.LINE_SECONDS", 0.0)
     with Progress("step", 4, 2) as progress:
@@ -447,6 +481,18 @@ def test_a_stopped_training_says_what_it_kept(tmp_path: Path, files, monkeypatch
     interrupt(1)
     with pytest.raises(StoppedError, match="no checkpoint was written yet"):
         run(tmp_path / "other", files)
+
+
+def test_the_tokenizer_is_the_worlds_own_unless_named(tmp_path: Path) -> None:
+    from harness.cli.builtin import load_builtin
+
+    load_builtin()
+    with pytest.raises(UsageError, match=r"unknown world 'vizdoom-6x9'.*vizdoom-6x8"):
+        train_video_transformer(tmp_path / "out", "vizdoom-6x9")
+    assert zoo_tokenizer("vizdoom-6x8") == "tokenizer_vizdoom.safetensors"
+    assert zoo_tokenizer("crafter-15x24") == zoo_tokenizer("crafter-9x9") == "tokenizer_crafter.safetensors"
+    with pytest.raises(UsageError, match="diptych train tokenizer --world mine"):
+        zoo_tokenizer("mine")
 
 
 def test_a_diverging_or_impossible_rate_is_one_message(tmp_path: Path, files) -> None:

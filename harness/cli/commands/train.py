@@ -10,7 +10,14 @@ import click
 
 from harness.cli.options import common
 from harness.cli.output import Output
-from harness.cli.training import TrainFacts, parse_settings, train_idm, train_tokenizer, train_video_transformer
+from harness.cli.training import (
+    TrainFacts,
+    parse_settings,
+    parse_shape,
+    train_idm,
+    train_tokenizer,
+    train_video_transformer,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 FILE = click.Path(path_type=Path)
@@ -46,20 +53,36 @@ def command() -> None:
 
 @command.command("tokenizer")
 @click.option("--world", "worlds", multiple=True, help="World to learn from; may be repeated [default: the zoo's].")
+@click.option(
+    "--shape",
+    "shapes",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Hyper-parameter, such as levels=[8,8,8,8] or encoder_kernel=3; may be repeated [default: the zoo's].",
+)
 @training_options
 @common
 @click.pass_obj
 def tokenizer_command(
-    output: Output, /, worlds: tuple[str, ...], out: Path, preset: str, seed: int, **others: Any
+    output: Output,
+    /,
+    worlds: tuple[str, ...],
+    shapes: tuple[str, ...],
+    out: Path,
+    preset: str,
+    seed: int,
+    **others: Any,
 ) -> None:
     """Train a tokenizer: one token per tile of a frame."""
-    chosen = {"worlds": worlds} if worlds else {}
+    chosen: dict[str, Any] = {"worlds": worlds} if worlds else {}
+    if shapes:
+        chosen["shape"] = parse_shape("models.tokenizers.shapes:TokenizerShape", shapes)
     _tell(output, train_tokenizer(out, preset, seed=seed, **chosen, **_settings(**others)))
 
 
 @command.command("video-transformer")
 @click.option("--world", default="crafter-9x9", show_default=True, help="World to learn from.")
-@click.option("--tokenizer", metavar="FILE", help="Tokenizer's weights: a name in the zoo, or a path.")
+@click.option("--tokenizer", metavar="FILE", help="Its weights: a name in the zoo, or a path [default: the world's].")
 @click.option("--prompt-frames", type=int, default=2, show_default=True, help="Frames given when decoding.")
 @click.option("--frames", type=int, default=6, show_default=True, help="Frames after them.")
 @click.option("--init", type=FILE, help="Weights to start from.")

@@ -53,9 +53,7 @@ class TinyWorld:
                 Clip(
                     frames=frames,
                     actions=generator.integers(0, ACTIONS, 5),
-                    semantic=tiles,
-                    inventory=np.zeros((5, 1), np.uint8),
-                    daylight=np.ones(5, np.float32),
+                    truth={"semantic": tiles},
                     episode_seed=index,
                     start=0,
                 )
