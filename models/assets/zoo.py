@@ -27,6 +27,21 @@ ZOO: dict[str, tuple[str, int, str]] = {
         5268688,
         "video transformer of crafter-9x9",
     ),
+    "idm_vizdoom.safetensors": (
+        "59cb25bcdecb6970a54f07b770a9e631bf95e2d78727f0fae0785860df9f5679",
+        385496,
+        "inverse-dynamics network of vizdoom-6x8",
+    ),
+    "tokenizer_vizdoom.safetensors": (
+        "7a9638867ef80f042e39d9641a063016cf5e65d34b55b7b0c7c62c28a476550e",
+        1668496,
+        "tokenizer of vizdoom-6x8, one token a tile",
+    ),
+    "video_transformer_vizdoom_6x8.safetensors": (
+        "ce8be36126689a7dc8a65a1ca4cb2e294d196f37b028d165d67953c665fcb20c",
+        6454096,
+        "video transformer of vizdoom-6x8",
+    ),
 }
 """File → SHA-256, bytes, what it is."""
 
