@@ -31,9 +31,11 @@ SET_METRICS = (
     "kvd[x3d-xs-k400-int8dq]",
     "frechet[idm-crafter]",
     "kvd[idm-crafter]",
+    "frechet[idm-vizdoom]",
+    "kvd[idm-vizdoom]",
     "fvd",
 )
-METRICS = (*FRAME_METRICS, *SET_METRICS, "action_f1[idm-crafter]")
+METRICS = (*FRAME_METRICS, *SET_METRICS, "action_f1[idm-crafter]", "action_f1[idm-vizdoom]")
 
 REAL_CLIPS = (
     "decord/flipping_a_pancake.mkv",
@@ -141,7 +143,7 @@ def of_files(frames: int = 16) -> tuple[Case, ...]:
     )
 
 
-WORLDS = ("crafter-9x9",)
+WORLDS = ("crafter-9x9", "vizdoom-6x8")
 
 METRICS_SANITY = register("suite", "metrics-sanity")(
     Suite(
