@@ -1,4 +1,4 @@
-"""Print README's table of results from a committed run: ``python dev/readme_table.py results/baselines/decoding/RUN``.
+"""Print README's tables from committed runs: ``python dev/readme_table.py results/baselines/decoding/RUN``.
 
 A test compares it with the README, so that the two cannot drift apart.
 """
@@ -40,5 +40,40 @@ def cell(finding: Finding | None) -> str:
     return "" if finding is None else " ".join(change(finding.estimate)).replace("-", "−")
 
 
+SEEN_BY = {
+    "PSNR (dB)": ("psnr",),
+    "SSIM": ("ssim",),
+    "ST-LPIPS": ("st-lpips-alex",),
+    "Fréchet": ("frechet[idm-crafter]", "frechet[idm-vizdoom]"),
+    "KVD": ("kvd[idm-crafter]", "kvd[idm-vizdoom]"),
+    "action F1": ("action_f1[idm-crafter]", "action_f1[idm-vizdoom]"),
+}
+"""Columns of the table of faults, and the metrics that they show: each world has networks of its own."""
+
+
+def faults(facts: RunFacts) -> str:
+    """The responses of metrics to known faults in Markdown; brackets where a fault is not seen."""
+    lines = ["| | " + " | ".join(SEEN_BY) + " |", "|" + "---|" * (len(SEEN_BY) + 1)]
+    found = {(f.group, f.arm, f.metric): f for f in facts.findings if f.estimate.value is not None}
+    for group in dict.fromkeys(f.group for f in facts.findings):
+        clips = max(f.estimate.n for (where, _, _), f in found.items() if where == group)
+        lines.append(f"| **{group}**, {clips} clips |" + " |" * len(SEEN_BY))
+        for arm in dict.fromkeys(f.arm for f in facts.findings if f.group == group):
+            cells = [response([found.get((group, arm, name)) for name in names]) for names in SEEN_BY.values()]
+            lines.append(f"| {arm} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def response(findings: list[Finding | None]) -> str:
+    """The change that the metric of this world tells; in brackets where it is not judged regressed."""
+    told = next((f for f in findings if f is not None), None)
+    if told is None or told.estimate.value is None:
+        return ""
+    value = f"{told.estimate.value:+.2g}" if abs(told.estimate.value) < 10 else f"{told.estimate.value:+.0f}"
+    value = value.replace("-", "−")
+    return value if told.verdict == "regressed" else f"({value})"
+
+
 if __name__ == "__main__":
-    sys.stdout.write(table(show_run(str(Path(sys.argv[1])))) + "\n")
+    shown = show_run(str(Path(sys.argv[1])))
+    sys.stdout.write((faults if shown.suite == "metrics-sanity" else table)(shown) + "\n")

@@ -57,6 +57,21 @@ def test_the_cost_of_stale_stand_ins_is_the_committed_one() -> None:
     assert f"costs {min(costs):.3f} to {max(costs):.3f} of SSIM" in README
 
 
+def test_the_table_of_faults_and_the_ceilings_are_those_of_the_committed_run() -> None:
+    spec = importlib.util.spec_from_file_location("readme_table", ROOT / "dev" / "readme_table.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    run = only_run("metrics-sanity", "small")
+    facts = show_run(str(run))
+    assert module.faults(facts) in README
+    assert run.name in README
+    met = re.search(r"(\d+) of (\d+) expectations are met", facts.conclusion)
+    assert met[1] == met[2]
+    assert f"all\n{met[1]} expectations that this run can check are met" in README
+    for ceiling in [note for note in facts.notes if "the ceiling of" in note]:
+        assert re.search(r"is (0\.\d+ \[0\.\d+, 0\.\d+\])", ceiling)[1] in README
+
+
 def test_its_suite_file_can_be_planned(tmp_path: Path) -> None:
     (text,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
     file = tmp_path / "mine.toml"
