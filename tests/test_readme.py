@@ -30,6 +30,23 @@ def test_the_table_of_results_is_that_of_the_committed_run() -> None:
     assert run.name in README
 
 
+def test_the_table_of_the_second_world_and_its_margin_are_those_of_the_committed_runs() -> None:
+    spec = importlib.util.spec_from_file_location("readme_table", ROOT / "dev" / "readme_table.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    run = only_run("decoding-vizdoom", "small")
+    facts = show_run(str(run))
+    assert module.table(facts) in README
+    assert run.name in README
+    (flagged,) = [note for note in facts.notes if "flagged 'load'" in note]
+    assert re.match(r"(\d+) of (\d+)", flagged)[0].replace(" of ", " of its ") in README
+    facts = show_run(str(only_run("decoding-vizdoom", "validation")))
+    (found,) = [f.estimate for f in facts.findings if f.metric == "ssim"]
+    suite = RunStore.open(run).manifest.suite
+    assert suite.margin == math.floor(-found.high / 2 * 1000) / 1000
+    assert f"{-found.value:.3f} [{-found.high:.3f}, {-found.low:.3f}]" in suite.margin_why
+
+
 def test_the_margin_is_half_of_what_the_control_loses_at_least() -> None:
     facts = show_run(str(only_run("decoding-placeholders", "full")))
     (found,) = [f.estimate for f in facts.findings if f.arm == "frame-at-once" and f.metric == "ssim"]
