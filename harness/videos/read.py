@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 from harness.videos.files import decode_file
 from harness.videos.reading import Reading, ReadVideo, VideoError
 from harness.videos.tensors import TENSOR_SUFFIXES, read_tensor
 
-__all__ = ["VIDEO_SUFFIXES", "ReadVideo", "Reading", "VideoError", "read_video"]
+__all__ = ["VIDEO_SUFFIXES", "ReadVideo", "Reading", "VideoError", "check_openable", "read_video"]
 
 FILE_SUFFIXES = (".mkv", ".mp4", ".avi", ".mov", ".webm", ".gif", ".m4v", ".mpg", ".mpeg")
 VIDEO_SUFFIXES = (*FILE_SUFFIXES, *TENSOR_SUFFIXES)
@@ -25,20 +26,35 @@ def read_video(path: Path, reading: Reading | None = None) -> ReadVideo:
         VideoError: It cannot be read as asked: missing, empty, broken, cut off, without pictures, too short, too large.
     """
     reading = reading or Reading()
-    if path.is_dir():
-        raise VideoError("is a folder, not a video")
-    try:
-        size = path.stat().st_size
-        with path.open("rb"):
-            pass
-    except OSError as error:
-        raise VideoError(f"cannot be opened: {error.strerror or error}") from error
-    if size == 0:
-        raise VideoError("is empty: 0 bytes")
+    check_openable(path)
     found = read_tensor(path, reading) if path.suffix.lower() in TENSOR_SUFFIXES else decode_file(path, reading)
+    if len(found.frames) == 0:
+        raise VideoError(f"has {found.facts.stored_frames} frames: --start {reading.start} skips them all")
     if reading.frames is not None and len(found.frames) < reading.frames:
         asked = f"{reading.frames} frames from {reading.start}" if reading.start else f"{reading.frames} frames"
         raise VideoError(
             f"is too short: it gives {len(found.frames)} of the {asked} asked for. Ask for fewer with --frames"
         )
     return found
+
+
+def check_openable(path: Path) -> None:
+    """Refuse what is no file with something in it.
+
+    Raises:
+        VideoError: Missing, a folder, a pipe or a device, not permitted, or empty.
+    """
+    try:
+        mode = path.stat()
+        if stat.S_ISDIR(mode.st_mode):
+            raise VideoError("is a folder, not a video")
+        if not stat.S_ISREG(mode.st_mode):  # opening a pipe would wait for ever
+            raise VideoError("is no regular file")
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise VideoError(f"cannot be opened: {error.strerror or error}") from error
+    except RuntimeError as error:
+        raise VideoError("cannot be opened: its links lead in a circle") from error
+    if mode.st_size == 0:
+        raise VideoError("is empty: 0 bytes")

@@ -11,6 +11,9 @@ from pydantic import Field
 from harness.errors import DiptychError
 from harness.types import Data
 
+MOST_BYTES = 4 << 30
+"""Most that the frames of one video may take in memory."""
+
 
 class VideoError(DiptychError):
     """A video that cannot be read as asked; the message says why, in one line, without its path."""
@@ -30,9 +33,9 @@ class Reading(Data):
 
     frames: int | None = Field(default=None, ge=1)
     start: int = Field(default=0, ge=0)
-    fps: float | None = Field(default=None, gt=0)
-    height: int | None = Field(default=None, ge=1)
-    width: int | None = Field(default=None, ge=1)
+    fps: float | None = Field(default=None, gt=0, le=1000, allow_inf_nan=False)
+    height: int | None = Field(default=None, ge=1, le=16384)
+    width: int | None = Field(default=None, ge=1, le=16384)
     crop: bool = False
 
     def __str__(self) -> str:
@@ -47,30 +50,38 @@ class VideoFacts(Data):
     """What a file held and what was done to it.
 
     Attributes:
+        container: FFmpeg's name of the file's format, such as ``"matroska,webm"``; ``"array"`` for arrays.
         codec: Such as ``"h264"``; ``"tensor"`` for arrays.
         lossless: False for codecs that change pixels; None where it is not known.
         pixel_format: As stored, such as ``"yuv420p10le"``.
         bits: Bits per channel as stored.
         colour: How YUV became RGB, such as ``"bt709 (assumed), limited range"``; ``"rgb"`` where nothing was converted.
-        stored_height: Pixels.
+        rotation_degrees: Counter-clockwise turn that its metadata ask for; it was made.
+        stored_height: Pixels, before that.
         stored_width: Pixels.
         stored_fps: Average rate by the container, or None.
+        variable_rate: True if the decoded frames are unevenly spaced in time.
         stored_frames: Frames that were decoded (up to the last one needed).
+        stored_seconds: How long those last, or None for arrays.
         frames: Frames returned.
         height: Of those.
         width: Of those.
         remarks: What a reader should know: variable rate, 10 bits, odd size, rotation.
     """
 
+    container: str
     codec: str
     lossless: bool | None
     pixel_format: str
     bits: int
     colour: str
+    rotation_degrees: int = 0
     stored_height: int
     stored_width: int
     stored_fps: float | None
+    variable_rate: bool = False
     stored_frames: int
+    stored_seconds: float | None
     frames: int
     height: int
     width: int

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.videos.reading import Reading, ReadVideo, VideoError, VideoFacts
+from harness.videos.reading import MOST_BYTES, Reading, ReadVideo, VideoError, VideoFacts
 from harness.videos.scale import scaled
 
 TENSOR_SUFFIXES = (".npy", ".npz", ".safetensors")
@@ -26,10 +25,17 @@ def read_tensor(path: Path, reading: Reading) -> ReadVideo:
         raise VideoError("is an array and has no time to resample by. Leave --fps out, or give a video file")
     end = None if reading.frames is None else reading.start + reading.frames
     kept = array[reading.start : end]
+    size = len(kept) * 3 * (reading.height or kept.shape[1]) * (reading.width or kept.shape[2])
+    if size > MOST_BYTES:
+        raise VideoError(
+            f"is too large: {len(kept)} frames take more than {MOST_BYTES >> 30} GiB. Ask for fewer with --frames, or "
+            "smaller ones with --size"
+        )
     frames = np.stack([scaled(picture, reading) for picture in kept]) if len(kept) else kept
     return ReadVideo(
         np.ascontiguousarray(frames),
         VideoFacts(
+            container="array",
             codec="tensor",
             lossless=True,
             pixel_format="rgb24",
@@ -39,6 +45,7 @@ def read_tensor(path: Path, reading: Reading) -> ReadVideo:
             stored_width=array.shape[2],
             stored_fps=None,
             stored_frames=len(array),
+            stored_seconds=None,
             frames=len(frames),
             height=frames.shape[1],
             width=frames.shape[2],
@@ -53,15 +60,15 @@ def load(path: Path) -> NDArray[Any]:
             from safetensors.numpy import load_file
 
             return _only(dict(load_file(path)))
+        if path.suffix.lower() == ".npy":  # mapped: only the frames that are asked for come into memory
+            return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
         with path.open("rb") as file:
             found = np.load(file, allow_pickle=False)
             return _only({name: found[name] for name in found.files}) if hasattr(found, "files") else np.asarray(found)
     except VideoError:
         raise
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise VideoError(f"is no readable array: {_first_line(error)}") from error
-    except Exception as error:  # safetensors raises a class of its own, told here like the rest
-        raise VideoError(f"is no readable array: {_first_line(error)}") from error
+    except Exception as error:  # zipfile and safetensors raise classes of their own, told here like the rest
+        raise VideoError(f"is no readable array: {_why(error)}") from error
 
 
 def _only(arrays: dict[str, NDArray[Any]]) -> NDArray[Any]:
@@ -83,8 +90,8 @@ def checked(array: NDArray[Any]) -> NDArray[np.uint8]:
     if array.dtype != np.uint8:
         if np.issubdtype(array.dtype, np.floating):
             finite = bool(np.isfinite(array).all())
-            most = float(np.nanmax(array)) if array.size else 0.0
-            hint = "(x * 255).round()" if most <= 1.0 else "x.round()"
+            least, most = (float(np.nanmin(array)), float(np.nanmax(array))) if array.size else (0.0, 0.0)
+            hint = "x.round()" if most > 1.0 else "(x * 255).round()" if least >= 0.0 else "((x + 1) * 127.5).round()"
             what = f"holds {array.dtype} {shape}" + ("" if finite else ", with NaN or infinity")
             raise VideoError(f"{what}; expected uint8 in 0 … 255. Convert: {hint}.clip(0, 255).astype('uint8')")
         raise VideoError(f"holds {array.dtype} {shape}; expected uint8 [frames, height, width, 3]")
@@ -94,5 +101,8 @@ def checked(array: NDArray[Any]) -> NDArray[np.uint8]:
     return array
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0] or type(error).__name__
+def _why(error: Exception) -> str:
+    text = str(error).strip().split("\n")[0] or type(error).__name__
+    if "pickle" in text or "Python objects" in text:
+        return "no array of numbers begins here (Python objects are never loaded)"
+    return "it is cut off, its header promises more than it holds" if "mmap length" in text else text
