@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from harness.cli.builtin import load_builtin
-from harness.errors import UsageError, unknown
+from harness.cli.running import stop_on_sigterm
+from harness.errors import StoppedError, UsageError, unknown
 from harness.store.locate import results_root
 from harness.types import Metric
 
@@ -21,7 +23,11 @@ if TYPE_CHECKING:
     from harness.protocols import Extractor
     from harness.scoring.facts import ScoreFacts
     from harness.scoring.folder import Tell
+    from harness.scoring.rows import Question
     from harness.videos.reading import Reading
+
+TOLD_BY_MAKERS = ("token_accuracy", "model_bits_per_token")
+"""Quality metrics that are read off a maker's tokens, not off its video."""
 
 
 def score(
@@ -52,7 +58,7 @@ def score(
         size: ``"HEIGHTxWIDTH"``; the stored size if None.
         crop: Cut to the middle in place of stretching.
         device: Of the networks.
-        output: Where scores are kept; a folder under ``results/score`` named by the question if None.
+        output: Folder where scores are kept; one under ``results/score`` named by the question if None.
         results: Results folder for that.
         fresh: Compute everything again.
         tell: Told of (done, total, name).
@@ -60,15 +66,21 @@ def score(
     Raises:
         UsageError: A folder, metric or number that cannot be.
         DiptychError: Weights of another hash, or a scores folder of another question.
+        StoppedError: The user stopped it; what was scored is kept.
     """
     from harness.device import parse_device, reproducible, thread_count
-    from harness.scoring.folder import Question, absent, facts_of, metric_scores, score_folder
+    from harness.scoring.estimates import absent
+    from harness.scoring.facts import ScoreFacts
+    from harness.scoring.folder import metric_scores, score_folder
     from harness.scoring.kept import Kept
-    from harness.scoring.pairing import pair_videos
+    from harness.scoring.notes import notes_of
+    from harness.scoring.pairing import other_files, pair_videos
+    from harness.scoring.rows import Question
 
+    folder, reference = Path(folder), None if reference is None else Path(reference)
     registry = load_builtin()
     known = {entry.name: entry for entry in registry.list("metric")}
-    chosen = {name: _quality_metric(name, known) for name in dict.fromkeys(metrics)}
+    chosen = {name: _video_metric(name, known) for name in dict.fromkeys(metrics)}
     if not chosen:
         raise UsageError(f"name at least one metric: --metrics ssim,psnr. Valid: {', '.join(_valid(known))}.")
     reading = _reading(frames, start, fps, size, crop)
@@ -77,30 +89,50 @@ def score(
     missing = _missing(chosen, reference)
     extractors = _extractors(chosen, missing, str(where))
     used = {name: metric for name, metric in chosen.items() if name not in missing}
-    question = Question(folder, reference, used, missing, extractors, reading)
-    settings = _settings(question, str(where))
-    place = output or results_root(results) / "score" / _digest(settings)
-    kept = Kept(place, settings, fresh=fresh)
-    with nullcontext() if not extractors else reproducible(where, thread_count(None)):
-        scored = score_folder(question, found, references, kept, tell or (lambda done, total, name: None))
-    values = metric_scores(question, scored[0], scored[1], scored[2])
-    ordered = {n: values[n] if n in values else absent(m, missing[n]) for n, m in chosen.items()}
-    return facts_of(question, ordered, scored, settings, kept)
+    question = Question(folder, reference, used, extractors, reading)
+    settings = asked_settings(question, str(where))
+    kept = Kept(output or results_root(results) / "score" / _digest(settings), settings, fresh=fresh)
+    try:
+        with stop_on_sigterm(), nullcontext() if not extractors else reproducible(where, thread_count(None)):
+            scored = score_folder(question, found, references, kept, tell or (lambda done, total, name: None))
+    except KeyboardInterrupt as error:
+        raise StoppedError(
+            f"stopped; the scores of {len(kept.rows)} videos are kept in {kept.folder}. The same command goes on there."
+        ) from error
+    values = metric_scores(question, found, references, scored)
+    return ScoreFacts(
+        folder=str(folder),
+        reference=None if reference is None else str(reference),
+        metrics={n: values[n] if n in values else absent(m, missing[n]) for n, m in chosen.items()},
+        videos=tuple(scored.videos),
+        reference_errors=scored.reference_errors,
+        reference_facts=scored.reference_facts,
+        reading=str(reading),
+        settings=settings,
+        kept=str(kept.folder),
+        reused=scored.reused,
+        notes=notes_of(question, found, references, other_files(folder), scored, kept),
+    )
 
 
 def _valid(known: dict[str, Any]) -> list[str]:
-    return [name for name, entry in known.items() if entry.load().quality]
+    return [name for name, entry in known.items() if _of_videos(entry.load())]
 
 
-def _quality_metric(name: str, known: dict[str, Any]) -> Metric:
+def _of_videos(metric: Metric) -> bool:
+    """True for what can be read off a video and another one, without knowing how they were made."""
+    return metric.quality and metric.name not in TOLD_BY_MAKERS and not metric.counts
+
+
+def _video_metric(name: str, known: dict[str, Any]) -> Metric:
     if name not in known:
         raise unknown("metric", name, _valid(known), "diptych list metrics")
     metric: Metric = known[name].load()
-    if not metric.quality:
-        raise UsageError(
-            f"metric {name!r} is measured while a video is made, not on the video. "
-            f"Metrics of videos: {', '.join(_valid(known))}."
+    if not _of_videos(metric):
+        needs = (
+            "needs tokens or actions, which files do not hold" if metric.quality else "is measured while one is made"
         )
+        raise UsageError(f"metric {name!r} cannot be read off a video: it {needs}. Valid: {', '.join(_valid(known))}.")
     return metric
 
 
@@ -117,7 +149,9 @@ def _reading(frames: int | None, start: int, fps: float | None, size: str | None
         return Reading(frames=frames, start=start, fps=fps, height=height, width=width, crop=crop)
     except ValidationError as error:
         first = error.errors()[0]
-        raise UsageError(f"--{first['loc'][0]}: {first['msg'].lower()}, not {first['input']!r}.") from error
+        name = str(first["loc"][0])
+        option = "size" if name in ("height", "width") else name
+        raise UsageError(f"--{option}: {first['msg'].lower()}, not {first['input']!r}.") from error
 
 
 def _missing(chosen: dict[str, Metric], reference: Path | None) -> dict[str, str]:
@@ -159,13 +193,18 @@ def _extractors(chosen: dict[str, Metric], missing: dict[str, str], device: str)
     return built
 
 
-def _settings(question: Any, device: str) -> dict[str, Any]:
-    """Everything that a kept score depends on."""
+def asked_settings(question: Question, device: str) -> dict[str, Any]:
+    """Everything that a kept score depends on: what is asked, the weights, and the code."""
     import importlib.metadata
 
-    packages = sorted({p for metric in question.metrics.values() for p in metric.packages} | {"numpy", "av"})
+    from harness import __version__
+    from harness.assets.locate import asset_path
+    from harness.files import file_sha256
+
+    metrics = question.metrics.values()
+    packages = {"numpy", "av", "pillow", *(name for metric in metrics for name in metric.packages)}
     if question.extractors:
-        packages = sorted({*packages, "torch"})
+        packages.add("torch")
     networks = {}
     for space, extractor in sorted(question.extractors.items()):
         tell = getattr(extractor, "context", None)
@@ -176,9 +215,31 @@ def _settings(question: Any, device: str) -> dict[str, Any]:
         "metrics": sorted(question.metrics),
         "reading": question.reading.model_dump(mode="json"),
         "device": device,
-        "packages": {name: importlib.metadata.version(name) for name in packages},
         "networks": networks,
+        "assets": {name: file_sha256(asset_path(name)) for name in sorted({a for m in metrics for a in m.assets})},
+        "packages": {name: importlib.metadata.version(name) for name in sorted(packages)},
+        "diptych": __version__,
+        "code_sha256": _code_sha256(question),
     }
+
+
+def _code_sha256(question: Question) -> str:
+    """Hash of the sources that read videos and compute the metrics: a kept score of other code is no score of this."""
+    import harness.metrics
+    import harness.scoring
+    import harness.videos
+
+    packages = (harness.metrics, harness.scoring, harness.videos)
+    files = {path for package in packages for path in Path(package.__path__[0]).glob("*.py")}
+    for thing in [metric.compute for metric in question.metrics.values()] + list(question.extractors.values()):
+        module = sys.modules.get(getattr(thing, "__module__", None) or type(thing).__module__)
+        file = getattr(module, "__file__", None)
+        if file is not None:
+            files.add(Path(file))
+    digest = hashlib.sha256()
+    for path in sorted(files, key=lambda path: (path.name, str(path))):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
 
 
 def _digest(settings: dict[str, Any]) -> str:

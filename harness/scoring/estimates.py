@@ -22,16 +22,17 @@ def absent(metric: Metric, reason: str, n: int = 0) -> MetricScore:
     return MetricScore(value=None, n=n, unit=metric.unit, direction=metric.direction, reason=reason)
 
 
-def mean_score(metric: Metric, values: Sequence[float | None]) -> MetricScore:
+def mean_score(metric: Metric, values: Sequence[float | None], reasons: Sequence[str] = ()) -> MetricScore:
     """Mean over videos, Student t interval; each video is one cluster.
 
     Args:
         metric: The metric.
-        values: One per video that was scored; None where the metric does not apply.
+        values: One per video; None where it was not scored.
+        reasons: Why videos have none.
     """
     known = np.array([value for value in values if value is not None], float)
     if len(known) == 0:
-        return absent(metric, "no video has a value of it")
+        return absent(metric, f"no video has a value of it{f'; the first: {reasons[0]}' if reasons else ''}")
     value = float(known.mean())
     base = {"value": value, "n": len(known), "unit": metric.unit, "direction": metric.direction}
     if len(known) < FEWEST:
@@ -44,48 +45,50 @@ def mean_score(metric: Metric, values: Sequence[float | None]) -> MetricScore:
 
 
 def set_score(
-    metric: Metric, generated: Mapping[str, Sequence[float]], reference: Mapping[str, Sequence[float]]
+    metric: Metric,
+    generated: Mapping[str, Sequence[float]],
+    reference: Mapping[str, Sequence[float]],
+    *,
+    pairs: bool,
+    reasons: Sequence[str] = (),
 ) -> MetricScore:
     """Distance of two sets of feature rows.
 
     Args:
         metric: A set metric.
         generated: Name of each video → its row.
-        reference: Name of each reference video → its row. Where both have the same names, each pair is a case that the
-            jackknife drops from both sets; otherwise there is no interval.
+        reference: Name of each reference video → its row.
+        pairs: True if both folders hold files of the same names. Each pair is then a case that the jackknife drops from
+            both sets, and one with a half that could not be read is left out of both. Otherwise all rows count, and
+            there is no interval.
+        reasons: Why videos have no row.
     """
     assert metric.distance is not None
-    if min(len(generated), len(reference)) < 2:
-        counts = f"{len(generated)} and {len(reference)}"
-        return absent(metric, f"a distance of sets needs at least 2 videos in each, not {counts}")
     ours, theirs = sorted(generated), sorted(reference)
+    halves = 0
+    if pairs:
+        halves = len(set(ours) ^ set(theirs))
+        ours = theirs = sorted(set(ours) & set(theirs))
+    left_out = f"; {halves} pair{'s' if halves != 1 else ''} left out with one half unread" if halves else ""
+    if min(len(ours), len(theirs)) < 2:
+        counts = f"{len(ours)} and {len(theirs)}"
+        first = f"; the first without: {reasons[0]}" if reasons else ""
+        return absent(metric, f"a distance of sets needs at least 2 videos in each, not {counts}{left_out}{first}")
     rows, others = np.array([generated[n] for n in ours], float), np.array([reference[n] for n in theirs], float)
     n = min(len(rows), len(others))
     reason = rank_problem(n, rows.shape[1]) if metric.needs_full_rank else None
-    paired = ours == theirs
-    if not paired:
+    if not pairs:
         reason = reason or "the folders' videos are not pairs of one name, so no case can be dropped from both"
     reason = reason or few_groups(n)
+    base = MetricScore(value=None, n=n, unit=metric.unit, direction=metric.direction, level=LEVEL)
     try:
         if reason is not None:
             value = float(metric.distance(rows, others))
-            method = "raw distance of the two sets"
-            return MetricScore(
-                value=value, n=n, unit=metric.unit, direction=metric.direction, method=method, reason=reason
-            )
+            method = f"raw distance of {len(rows)} and {len(others)} videos{left_out}"
+            return base.model_copy(update={"value": value, "method": method, "reason": reason})
         result = leave_groups_out(metric.distance, rows, ours, others, theirs)
     except ValueError as error:
         return absent(metric, str(error), n)
-    found = jackknife_estimate(
-        result, clips=n, cases=n, unit=metric.unit, direction=metric.direction, level=LEVEL, reason=None
-    )
-    return MetricScore(
-        value=found.value,
-        low=found.low,
-        high=found.high,
-        n=n,
-        unit=metric.unit,
-        direction=metric.direction,
-        level=LEVEL,
-        method=found.method,
-    )
+    found = jackknife_estimate(result, clips=n, cases=n, unit=metric.unit, direction=metric.direction, level=LEVEL)
+    method = f"{found.method}{left_out}"
+    return base.model_copy(update={"value": found.value, "low": found.low, "high": found.high, "method": method})

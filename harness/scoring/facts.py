@@ -44,14 +44,16 @@ class VideoScore(Data):
         reference: Its reference, below the reference folder; None without one.
         scores: Metric → value, for metrics of single videos.
         frame_scores: Metric → one value per frame, where the metric has such.
+        reasons: Metric or feature space → why this video has no value of it.
         facts: What the file held and how it was read; None where it was not.
-        error: Why it could not be read or scored; None where it was.
+        error: Why nothing could be read or scored; None where something was.
     """
 
     path: str
     reference: str | None = None
     scores: dict[str, float | None] = Field(default_factory=dict)
     frame_scores: dict[str, list[float]] = Field(default_factory=dict)
+    reasons: dict[str, str] = Field(default_factory=dict)
     facts: VideoFacts | None = None
     error: str | None = None
 
@@ -64,11 +66,12 @@ class ScoreFacts(Data):
         reference: What it was compared with, or None.
         metrics: By name.
         videos: One per file of the folder, those with an error among them.
-        reference_errors: Reference videos that could not be read: path and why.
+        reference_errors: Reference videos that could not be read: path → why.
+        reference_facts: What the others held and how they were read: path → facts.
         reading: How videos were read, in words.
         settings: The same as data, and the versions and weights that the numbers depend on.
         kept: Folder that holds the scores, so that the same question is not computed again.
-        reused: Videos whose scores were there already.
+        reused: Rows (of a video, or a pair) that were there already.
         notes: What a reader should know.
     """
 
@@ -77,8 +80,13 @@ class ScoreFacts(Data):
     metrics: dict[str, MetricScore]
     videos: tuple[VideoScore, ...]
     reference_errors: dict[str, str] = Field(default_factory=dict)
+    reference_facts: dict[str, VideoFacts] = Field(default_factory=dict)
     reading: str
     settings: dict[str, Any]
     kept: str
     reused: int = 0
     notes: tuple[str, ...] = ()
+
+    def videos_read(self) -> list[tuple[str, VideoFacts]]:
+        """Path and facts of every video of the folder that was read."""
+        return [(video.path, video.facts) for video in self.videos if video.facts is not None]

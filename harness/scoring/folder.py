@@ -3,53 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from harness.errors import DiptychError, RejectedError
-from harness.files import file_sha256
-from harness.protocols import Extractor
-from harness.scoring.estimates import absent, mean_score, set_score
-from harness.scoring.facts import MetricScore, ScoreFacts, VideoScore
+from harness.errors import DiptychError
+from harness.scoring.estimates import mean_score, set_score
+from harness.scoring.facts import MetricScore, VideoScore
 from harness.scoring.kept import Kept, Row
 from harness.scoring.pairing import Found, stem
-from harness.trial import metric_frame_values, metric_values
-from harness.types import Case, Made, Metric
-from harness.videos.read import Reading, VideoError, read_video
+from harness.scoring.rows import Question, row_of
+from harness.videos.reading import VideoFacts
 
 Tell = Callable[[int, int, str], None]
-NO_CASE = Case(name="score", group="score", model="")
 
 
-@dataclass(frozen=True)
-class Question:
-    """What is asked.
+@dataclass
+class Scored:
+    """What a folder gave.
 
     Attributes:
-        folder: The videos.
-        reference: What they are compared with, or None.
-        metrics: By name, in the order asked for; those that are absent are not among them.
-        absent: Metric name → why it has no value here.
-        extractors: By feature space.
-        reading: How videos are read.
+        videos: One per file, in order.
+        ours: Rows of the folder's videos by stem.
+        theirs: Rows of the reference folder's videos by stem, where sets are compared.
+        reference_errors: Reference videos that could not be read: path → why.
+        reference_facts: What was read of the others: path → facts.
+        reused: Rows that were there already.
     """
 
-    folder: Path
-    reference: Path | None
-    metrics: Mapping[str, Metric]
-    absent: Mapping[str, str]
-    extractors: Mapping[str, Extractor]
-    reading: Reading
+    videos: list[VideoScore] = field(default_factory=list)
+    ours: dict[str, Row] = field(default_factory=dict)
+    theirs: dict[str, Row] = field(default_factory=dict)
+    reference_errors: dict[str, str] = field(default_factory=dict)
+    reference_facts: dict[str, VideoFacts] = field(default_factory=dict)
+    reused: int = 0
 
 
 def score_folder(
     question: Question, found: Sequence[Found], references: Sequence[Path], kept: Kept, tell: Tell
-) -> tuple[list[VideoScore], dict[str, Row], dict[str, Row], dict[str, str], int]:
-    """Score every video, and the reference videos that set metrics need.
+) -> Scored:
+    """Score every video, and extract the features of the reference videos where sets are compared.
 
     Args:
         question: What is asked.
@@ -57,154 +49,78 @@ def score_folder(
         references: The reference folder's videos.
         kept: Rows that are there already; new ones are added.
         tell: Told of (done, total, name).
-
-    Returns:
-        Scores in the order of ``found``; rows of scored videos by stem; rows of reference videos by stem; errors of
-        reference videos by path; how many rows were there already.
     """
-    total = len(found) + (len(references) if question.extractors else 0)
-    scores: list[VideoScore] = []
-    ours: dict[str, Row] = {}
-    theirs: dict[str, Row] = {}
-    errors: dict[str, str] = {}
-    reused = 0
+    others = references if question.extractors else ()
+    total = len(found) + len(others)
+    scored = Scored()
     for number, video in enumerate(found):
         tell(number, total, video.name)
+        scored.videos.append(_scored_video(question, video, kept, scored))
+    for number, path in enumerate(others):
+        assert question.reference is not None
+        name = str(path.relative_to(question.reference))
+        tell(len(found) + number, total, name)
         try:
-            row, known = _row(question, video.path, video.reference, kept)
+            row, known = row_of(question, path, None, kept)
         except DiptychError as error:
-            scores.append(VideoScore(path=video.name, error=str(error)))
+            scored.reference_errors[name] = str(error)
             continue
-        reused += known
-        ours[stem(question.folder, video.path)] = row
-        shown = None if video.reference is None or question.reference is None else video.reference
-        name = None if shown is None or question.reference is None else str(shown.relative_to(question.reference))
-        scores.append(
-            VideoScore(
-                path=video.name, reference=name, scores=row.scores, frame_scores=row.frame_scores, facts=row.facts
-            )
-        )
-    if question.extractors and question.reference is not None:
-        for number, path in enumerate(references):
-            name = str(path.relative_to(question.reference))
-            tell(len(found) + number, total, name)
-            try:
-                row, known = _row(question, path, None, kept)
-            except DiptychError as error:
-                errors[name] = str(error)
-                continue
-            reused += known
-            theirs[stem(question.reference, path)] = row
+        if not row.features:
+            scored.reference_errors[name] = "; ".join(dict.fromkeys(row.reasons.values()))
+        scored.reused += known
+        scored.theirs[stem(question.reference, path)] = row
+        scored.reference_facts[name] = row.facts
     tell(total, total, "")
-    return scores, ours, theirs, errors, reused
+    return scored
 
 
-def _row(question: Question, path: Path, reference: Path | None, kept: Kept) -> tuple[Row, bool]:
-    """The row of a video, kept or new, and whether it was kept."""
+def _scored_video(question: Question, video: Found, kept: Kept, scored: Scored) -> VideoScore:
+    single = question.single
+    alone = bool(single) and video.reference is None
+    name = None
+    if video.reference is not None and question.reference is not None:
+        name = str(video.reference.relative_to(question.reference))
+    without = f"has no reference: the reference folder holds no video called {stem(question.folder, video.path)!r}"
     try:
-        key = file_sha256(path)
-        key += "" if reference is None else f":{file_sha256(reference)}"
-    except OSError as error:
-        raise VideoError(f"cannot be read: {error.strerror or error}") from error
-    if key in kept.rows:
-        return kept.rows[key], True
-    video = read_video(path, question.reading)
-    truth: NDArray[np.uint8] | None = None
-    if reference is not None:
-        try:
-            truth = read_video(reference, question.reading).frames
-        except VideoError as error:
-            raise VideoError(f"its reference {error}") from error
-        if truth.shape != video.frames.shape:
-            raise VideoError(
-                f"is {_size(video.frames)} and its reference {_size(truth)}. Read both alike with --frames and --size"
-            )
-    made = Made(
-        video=video.frames,
-        reference=truth,
-        prompt=None,
-        seconds=[],
-        first_call_seconds=None,
-        prefill_seconds=None,
-        peak_memory_bytes=None,
-        counts={"frames": len(video.frames)},
-        values={},
-        hashes={},
+        row, known = row_of(question, video.path, video.reference, kept)
+    except DiptychError as error:
+        return VideoScore(path=video.name, reference=name, error=str(error))
+    scored.reused += known
+    scored.ours[stem(question.folder, video.path)] = row
+    if name is not None and row.reference_facts is not None:
+        scored.reference_facts[name] = row.reference_facts
+    reasons = row.reasons | (dict.fromkeys(single, without) if alone else {})
+    scores = {metric: row.scores.get(metric) for metric in single}
+    nothing = not row.features and all(value is None for value in scores.values())
+    return VideoScore(
+        path=video.name,
+        reference=name,
+        scores=scores,
+        frame_scores=row.frame_scores,
+        reasons=reasons,
+        facts=row.facts,
+        error="; ".join(dict.fromkeys(reasons.values())) or None if nothing else None,
     )
-    single = {name: metric for name, metric in question.metrics.items() if metric.scale != "set"}
-    frame_values = metric_frame_values(made, NO_CASE, single)
-    try:
-        row = Row(
-            key=key,
-            scores=metric_values(made, NO_CASE, single, frame_values),
-            frame_scores=frame_values,
-            features={space: _features(space, extract, video.frames) for space, extract in question.extractors.items()},
-            facts=video.facts,
-        )
-    except RejectedError as error:
-        raise VideoError(str(error)) from error
-    kept.add(row)
-    return row, False
-
-
-def _features(space: str, extract: Extractor, frames: NDArray[np.uint8]) -> list[float]:
-    row = np.asarray(extract(frames), float)
-    if not np.isfinite(row).all():
-        raise VideoError(f"gives features in {space} that are NaN or infinite")
-    return [float(value) for value in row]
-
-
-def _size(frames: NDArray[np.uint8]) -> str:
-    count, height, width = frames.shape[:3]
-    return f"{count} frames of {height}x{width}"
 
 
 def metric_scores(
-    question: Question, scores: Sequence[VideoScore], ours: Mapping[str, Row], theirs: Mapping[str, Row]
+    question: Question, found: Sequence[Found], references: Sequence[Path], scored: Scored
 ) -> dict[str, MetricScore]:
-    """Put the rows together, metric by metric, in the order asked for; absent ones come with their reason."""
-    found: dict[str, MetricScore] = {}
+    """Put the rows together, metric by metric, in the order asked for."""
+    names = {stem(question.folder, video.path) for video in found}
+    others = set() if question.reference is None else {stem(question.reference, path) for path in references}
+    values: dict[str, MetricScore] = {}
     for name, metric in question.metrics.items():
-        if metric.scale != "set":
-            found[name] = mean_score(metric, [score.scores.get(name) for score in scores if score.error is None])
-        else:
+        if metric.scale == "set":
             space = str(metric.feature_space)
-            generated, reference = ({k: r.features[space] for k, r in rows.items()} for rows in (ours, theirs))
-            found[name] = set_score(metric, generated, reference)
-    return found
+            ours, theirs = _features(scored.ours, space), _features(scored.theirs, space)
+            reasons = [r.reasons[space] for r in (*scored.ours.values(), *scored.theirs.values()) if space in r.reasons]
+            values[name] = set_score(metric, ours, theirs, pairs=names == others, reasons=reasons)
+            continue
+        reasons = [video.reasons[name] for video in scored.videos if name in video.reasons]
+        values[name] = mean_score(metric, [video.scores.get(name) for video in scored.videos], reasons)
+    return values
 
 
-def facts_of(
-    question: Question,
-    metrics: dict[str, MetricScore],
-    scored: tuple[list[VideoScore], dict[str, Row], dict[str, Row], dict[str, str], int],
-    settings: dict[str, Any],
-    kept: Kept,
-) -> ScoreFacts:
-    """Everything that is said in the end."""
-    scores, _, _, errors, reused = scored
-    notes = []
-    lossy = [s.path for s in scores if s.facts is not None and s.facts.lossless is False]
-    unknown = [s.path for s in scores if s.facts is not None and s.facts.lossless is None]
-    if lossy or unknown:
-        notes.append(
-            f"{len(lossy) + len(unknown)} of {len(scores)} videos are of a codec that changes pixels, or may: their "
-            "scores are of what was decoded"
-        )
-    if kept.torn:
-        notes.append(f"{kept.torn} damaged lines of {kept.folder} were set aside and computed again")
-    return ScoreFacts(
-        folder=str(question.folder),
-        reference=None if question.reference is None else str(question.reference),
-        metrics=metrics,
-        videos=tuple(scores),
-        reference_errors=errors,
-        reading=str(question.reading),
-        settings=settings,
-        kept=str(kept.folder),
-        reused=reused,
-        notes=tuple(notes),
-    )
-
-
-__all__ = ["Question", "absent", "facts_of", "metric_scores", "score_folder"]
+def _features(rows: Mapping[str, Row], space: str) -> dict[str, list[float]]:
+    return {name: row.features[space] for name, row in rows.items() if space in row.features}

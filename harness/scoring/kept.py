@@ -27,18 +27,28 @@ class Row(Data):
         scores: Metric → value; None where the metric does not apply.
         frame_scores: Metric → one value per frame.
         features: Feature space → row of the video itself.
+        reasons: Metric or feature space → why it is absent.
         facts: What the file held.
+        reference_facts: What the reference's file held, where it was read.
     """
 
     key: str
     scores: dict[str, float | None] = Field(default_factory=dict)
     frame_scores: dict[str, list[float]] = Field(default_factory=dict)
     features: dict[str, list[float]] = Field(default_factory=dict)
+    reasons: dict[str, str] = Field(default_factory=dict)
     facts: VideoFacts
+    reference_facts: VideoFacts | None = None
 
 
 class Kept:
     """Rows of one question, appended one by one.
+
+    Attributes:
+        folder: Where they are.
+        rows: By key.
+        before: Keys of those that an earlier process wrote.
+        torn: Damaged lines that were set aside.
 
     Args:
         folder: Where; made if need be.
@@ -52,6 +62,7 @@ class Kept:
     def __init__(self, folder: Path, asked: dict[str, Any], *, fresh: bool = False) -> None:
         self.folder = usable_folder(folder, "scores folder", "Choose another with --output.")
         self.rows: dict[str, Row] = {}
+        self.before: frozenset[str] = frozenset()
         self.torn = 0
         text = json.dumps(asked, indent=1, sort_keys=True).encode() + b"\n"
         there = folder / ASKED
@@ -64,6 +75,7 @@ class Kept:
             )
         else:
             self._read(folder / LINES)
+        self.before = frozenset(self.rows)
         write_atomically(there, text)
 
     def _read(self, path: Path) -> None:
@@ -86,8 +98,14 @@ class Kept:
         line = text[:-1] + b',"checksum":"%s"}\n' % checksum(text)
         descriptor = os.open(self.folder / LINES, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            os.write(descriptor, line)
+            while line:  # a disk that is nearly full takes a part
+                line = line[os.write(descriptor, line) :]
             os.fsync(descriptor)
+        except OSError as error:
+            raise DiptychError(
+                f"{self.folder / LINES} cannot be written: {error.strerror or error}. What it holds is kept; the same "
+                "command goes on from there, or choose another folder with --output."
+            ) from error
         finally:
             os.close(descriptor)
         self.rows[row.key] = row

@@ -46,6 +46,15 @@ def videos_in(folder: Path, what: str) -> list[Path]:
     return found
 
 
+def other_files(folder: Path) -> int:
+    """How many files below a folder are no videos by their suffix; hidden ones are not counted."""
+    return sum(
+        path.is_file() and path.suffix.lower() not in VIDEO_SUFFIXES
+        for path in folder.rglob("*")
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
 def stem(folder: Path, path: Path) -> str:
     """The name of a video in its folder, without its suffix."""
     return str(path.relative_to(folder).with_suffix(""))

@@ -77,5 +77,5 @@ def colour_remarks(frame: Any, stream: Any) -> list[str]:
     if (context.width % 2 or context.height % 2) and subsampled:
         said.append(f"odd size {context.height}x{context.width}: chroma of the last row or column is shared")
     if rotation_of(frame):
-        said.append(f"turned by {rotation_of(frame)}° counter-clockwise, as its metadata ask")
+        said.append(f"turned by {-rotation_of(frame) % 360}° clockwise, as its metadata ask")
     return said

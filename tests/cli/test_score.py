@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from harness.cli.main import run
-from harness.errors import UsageError
+from harness.errors import StoppedError, UsageError
 from harness.scoring.kept import LINES
 from harness.store.video import encode
 from tests.harness.test_videos import audio, broken, cut_off, empty, floats, moving, write
@@ -158,6 +161,139 @@ def test_sets_are_compared_paired_or_not(
     assert "at least 2 videos in each" in one["metrics"]["kvd[tokenizer-crafter]"]["reason"]
 
 
+def test_a_lossy_copy_scores_lower_and_is_said_to_be_lossy(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    made, true = tmp_path / "made", tmp_path / "true"
+    made.mkdir()
+    true.mkdir()
+    for name in ("exact", "coded"):
+        encode(moving(8), true / f"{name}.mkv")
+    encode(moving(8), made / "exact.mkv")
+    write(made / "coded.mp4", moving(8), crf="30")
+    _, said, _ = call(capfd, made, "--reference", true, "--metrics", "psnr", "-o", tmp_path / "kept")
+    scores = {video["path"]: video["scores"]["psnr"] for video in said["videos"]}
+    assert scores["exact.mkv"] == 100.0
+    assert 15 < scores["coded.mp4"] < 45
+    assert "1 of 2 videos lossy (h264): scored is what was decoded" in said["notes"]
+    assert said["metrics"]["psnr"]["reason"] == "2 videos: an interval needs at least 6"
+
+
+def test_a_pair_with_a_half_that_is_broken_is_left_out_of_both_sets(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    made, true = tmp_path / "made", tmp_path / "true"
+    made.mkdir()
+    true.mkdir()
+    draw = np.random.default_rng(0)
+    for number in range(36):
+        frames = draw.integers(0, 255, (2, 16, 16, 3), dtype=np.uint8)
+        np.save(true / f"{number}.npy", frames)
+        np.save(made / f"{number}.npy", spoiled(frames, number))
+    broken(made / "0.npy")
+    broken(true / "1.npy")
+    name = "kvd[tokenizer-crafter]"
+    _, said, _ = call(capfd, made, "--reference", true, "--metrics", name, "-o", tmp_path / "kept")
+    found = said["metrics"][name]
+    assert found["low"] < found["value"] < found["high"]
+    assert found["n"] == 34
+    assert "joint jackknife over 34 groups of cases; 2 pairs left out with one half unread" in found["method"]
+    assert list(said["reference_errors"]) == ["1.npy"]
+
+
+def test_sets_need_no_pairs_of_one_length(
+    folders: tuple[Path, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    made, true = folders
+    encode(moving(5), true / "clip0.mkv")
+    asked = ("--metrics", "psnr,kvd[tokenizer-crafter]", "-o", tmp_path / "kept")
+    _, said, _ = call(capfd, made, "--reference", true, *asked)
+    assert said["metrics"]["kvd[tokenizer-crafter]"]["n"] == GOOD
+    assert said["metrics"]["psnr"]["n"] == GOOD - 1
+    video = next(video for video in said["videos"] if video["path"] == "clip0.mkv")
+    assert video["error"] is None
+    assert video["reasons"]["psnr"].startswith("is 8 frames of 48x64 and its reference 5 frames of 48x64")
+
+
+def test_what_one_metric_cannot_do_another_may(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    made, true = tmp_path / "made", tmp_path / "true"
+    made.mkdir()
+    true.mkdir()
+    for folder in (made, true):
+        np.save(folder / "tiny.npy", moving(4, 4, 4))
+    np.save(made / "alone.npy", moving(4))
+    np.save(true / "other.npy", moving(4))
+    (made / "notes.txt").write_text("not a video")
+    code, said, _ = call(capfd, made, "--reference", true, "--metrics", "psnr,ssim,fvd", "-o", tmp_path / "kept")
+    assert code == 0
+    videos = {video["path"]: video for video in said["videos"]}
+    assert videos["tiny.npy"]["scores"] == {"psnr": 100.0, "ssim": None}
+    assert videos["tiny.npy"]["reasons"]["ssim"] == "ssim has no value for 4 frames of 4x4"
+    assert said["metrics"]["ssim"]["value"] is None
+    assert "ssim has no value for 4 frames of 4x4" in said["metrics"]["ssim"]["reason"]
+    assert "DIPTYCH_I3D" in said["metrics"]["fvd"]["reason"]
+    assert videos["alone.npy"]["error"] == "has no reference: the reference folder holds no video called 'alone'"
+    assert "1 of 2 reference videos belong to no video: other.npy" in said["notes"]
+    assert "1 file was not looked at, with suffixes that are not those of videos" in said["notes"]
+
+
+def test_two_rates_are_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    made, true = tmp_path / "made", tmp_path / "true"
+    made.mkdir()
+    true.mkdir()
+    write(made / "a.mkv", moving(4), codec="ffv1", pixels="bgr0", times=[0, 5, 10, 15], rate=20)
+    write(true / "a.mkv", moving(4), codec="ffv1", pixels="bgr0")
+    asked = (made, "--reference", true, "--metrics", "psnr")
+    _, said, _ = call(capfd, *asked, "-o", tmp_path / "kept")
+    note = "1 of 1 videos at another rate than their reference, compared frame by frame: a.mkv (20 against 10 fps)"
+    assert any(text.startswith(note) for text in said["notes"])
+    _, said, _ = call(capfd, *asked, "-o", tmp_path / "resampled", "--fps", 10, "--frames", 2)
+    assert not any("another rate" in text for text in said["notes"])
+    assert said["metrics"]["psnr"]["value"] < 100
+
+
+def test_stopping_keeps_what_was_scored(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    from harness import score
+
+    made, true = folders
+
+    def stop(done: int, total: int, name: str) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(StoppedError, match=r"the scores of 3 videos are kept in .* The same command goes on there"):
+        score(made, ["psnr"], true, output=tmp_path / "kept", tell=stop)
+    facts = score(made, ["psnr"], true, output=tmp_path / "kept")
+    assert facts.reused == 3
+    assert facts.metrics == score(made, ["psnr"], true, output=tmp_path / "whole").metrics
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_process_that_is_ended_leaves_what_it_scored(tmp_path: Path, number: signal.Signals) -> None:
+    made, true = tmp_path / "made", tmp_path / "true"
+    made.mkdir()
+    true.mkdir()
+    for clip in range(8):
+        frames = np.random.default_rng(clip).integers(0, 255, (40, 128, 128, 3), dtype=np.uint8)
+        np.save(true / f"{clip}.npy", frames)
+        np.save(made / f"{clip}.npy", spoiled(frames, clip))
+    command = [sys.executable, "-m", "harness.cli.main", "score", str(made), "--reference", str(true), "--json"]
+    command += ["--metrics", "psnr,ssim", "-o", str(tmp_path / "kept")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("3/8"):
+                break
+        process.send_signal(number)
+        out, err = process.communicate()
+    assert out == ""
+    assert process.returncode == (-number if number == signal.SIGKILL else 130)
+    assert number == signal.SIGKILL or "The same command goes on there." in err
+    again = subprocess.run(command, capture_output=True, text=True, check=True)
+    said = json.loads(again.stdout.splitlines()[-1])
+    assert said["reused"] >= 3
+    assert said["metrics"]["ssim"]["n"] == 8
+
+
 def test_a_metric_that_needs_a_reference_is_absent_without_one(
     folders: tuple[Path, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -171,14 +307,18 @@ def test_a_metric_that_needs_a_reference_is_absent_without_one(
     ("arguments", "words"),
     [
         (("{made}", "--metrics", "sim"), "unknown metric 'sim'; did you mean 'ssim'?"),
-        (("{made}", "--metrics", "frames_per_second"), "is measured while a video is made"),
+        (("{made}", "--metrics", "frames_per_second"), "it is measured while one is made. Valid: frechet[idm-crafter]"),
+        (("{made}", "--metrics", "token_accuracy"), "it needs tokens or actions"),
+        (("{made}", "--metrics", "action_f1[idm-crafter]"), "it needs tokens or actions"),
         (("{made}", "--metrics", ","), "name at least one metric"),
         (("{made}/nowhere", "--metrics", "ssim"), "does not exist"),
         (("{made}/clip0.mkv", "--metrics", "ssim"), "is a file, not a folder"),
         (("{made}", "--reference", "{empty}", "--metrics", "ssim"), "holds no video"),
         (("{made}", "--metrics", "ssim", "--size", "big"), "--size takes HEIGHTxWIDTH"),
         (("{made}", "--metrics", "ssim", "--frames", "0"), "greater than or equal to 1"),
+        (("{made}", "--metrics", "ssim", "--size", "0x16"), "--size: input should be greater than or equal to 1"),
         (("{made}", "--metrics", "ssim", "--fps", "-3"), "greater than 0"),
+        (("{made}", "--metrics", "ssim", "--fps", "inf"), "--fps: input should be"),
     ],
 )
 def test_a_mistake_gets_one_line(
@@ -210,7 +350,8 @@ def test_the_verb_says_the_same_and_the_table_is_readable(
     out = capfd.readouterr().out
     assert f"{facts.metrics['ssim'].value:.3f}"[:4] in out
     assert "not scored" in out
-    assert "colour:" in out
-    assert "9 of 16 videos scored (9 kept from before)" in out
+    assert "ffv1 bgr0, lossless" in out
+    assert "bt601 (assumed), limited range (assumed)" in out
+    assert "9 of 16 videos scored (9 rows kept from before)" in out
     with pytest.raises(UsageError, match="did you mean"):
         score(made, ["ssimm"], true)

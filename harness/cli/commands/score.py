@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,9 @@ from harness.cli.scoring import score
 
 if TYPE_CHECKING:
     from harness.scoring.facts import ScoreFacts
+    from harness.videos.reading import VideoFacts
 
+MOST_ROWS = 40
 FOLDER = click.Path(path_type=Path)
 
 
@@ -74,7 +78,7 @@ def command(
 
 
 def print_scores(output: Output, facts: ScoreFacts) -> None:
-    """Print metrics, then the videos that were not scored, then how videos were read."""
+    """Print metrics, what was not scored, what the files held, and how they were read."""
     from harness.stats.sentences import decimals, fixed, interval_text
 
     rows = []
@@ -83,21 +87,60 @@ def print_scores(output: Output, facts: ScoreFacts) -> None:
         places = decimals(metric.low, metric.high) if metric.low is not None and metric.high is not None else 4
         value = None if metric.value is None else fixed(metric.value, places) if known else f"{metric.value:.4g}"
         interval = interval_text(metric.low, metric.high, places) or "-"
-        rows.append([name, value, interval, metric.unit, metric.direction, metric.n, metric.reason or ""])
-    output.table(("metric", "value", "95 % interval", "unit", "better", "videos", "reason"), rows)
+        rows.append([name, value, interval, metric.unit, metric.direction, metric.n, metric.reason or metric.method])
+    output.table(("metric", "value", "95 % interval", "unit", "better", "n", "how, or why not"), rows)
     bad = [(video.path, video.error) for video in facts.videos if video.error is not None]
     bad += [(f"reference {name}", why) for name, why in facts.reference_errors.items()]
-    if bad:
-        output.table(("not scored", "why"), [list(pair) for pair in bad])
+    _listed(output, ("not scored", "why"), [list(pair) for pair in bad])
+    part = [
+        (video.path, metric, why)
+        for video in facts.videos
+        if video.error is None
+        for metric, why in video.reasons.items()
+    ]
+    _listed(output, ("scored in part", "without", "why"), [list(row) for row in part])
+    kinds = [*_kinds("video", facts.videos_read()), *_kinds("reference", facts.reference_facts.items())]
+    _listed(output, ("read", "files", "frames", "size", "fps", "stored as", "colour"), kinds)
     remarks: dict[str, list[str]] = {}
-    for video in facts.videos:
-        for remark in () if video.facts is None else video.facts.remarks:
-            remarks.setdefault(remark, []).append(video.path)
-    lines = [f"read: {facts.reading}"]
-    colours = {video.facts.colour for video in facts.videos if video.facts is not None}
-    lines.append(f"colour: {'; '.join(sorted(colours)) or '-'}")
+    for path, read in facts.videos_read():
+        for remark in read.remarks:
+            remarks.setdefault(remark, []).append(path)
+    for path, read in facts.reference_facts.items():
+        for remark in read.remarks:
+            remarks.setdefault(remark, []).append(f"reference {path}")
+    lines = ["", f"read as: {facts.reading}"]
     lines += [f"note: {', '.join(paths[:3])}{' …' * (len(paths) > 3)}: {what}" for what, paths in remarks.items()]
     lines += [f"note: {note}" for note in facts.notes]
     scored = sum(video.error is None for video in facts.videos)
-    lines.append(f"{scored} of {len(facts.videos)} videos scored ({facts.reused} kept from before), in {facts.kept}")
+    lines.append(
+        f"{scored} of {len(facts.videos)} videos scored ({facts.reused} rows kept from before), in {facts.kept}"
+    )
     output.stream.write("\n".join(lines) + "\n")
+
+
+def _listed(output: Output, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table after an empty line, if there is anything in it; a long one is cut, and that is said."""
+    if not rows:
+        return
+    output.stream.write("\n")
+    output.table(columns, rows[:MOST_ROWS])
+    if len(rows) > MOST_ROWS:
+        output.stream.write(f"… and {len(rows) - MOST_ROWS} more; all of them: --json\n")
+
+
+def _kinds(what: str, files: Iterable[tuple[str, VideoFacts]]) -> list[list[object]]:
+    """One line for all files that were read alike."""
+    counts: Counter[tuple[str, ...]] = Counter()
+    for _, read in files:
+        size = f"{read.height}x{read.width}"
+        stored = f"{read.stored_height}x{read.stored_width}"
+        rate = "-" if read.stored_fps is None else f"{read.stored_fps:.4g}{' (variable)' if read.variable_rate else ''}"
+        loss = {True: "lossless", False: "lossy", None: "may be lossy"}[read.lossless]
+        counts[
+            str(read.frames),
+            size if size == stored else f"{stored} to {size}",
+            rate,
+            f"{read.codec} {read.pixel_format}, {loss}",
+            read.colour,
+        ] += 1
+    return [[what, count, *kind] for kind, count in counts.most_common()]
