@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -23,7 +20,6 @@ if TYPE_CHECKING:
     from harness.protocols import Extractor
     from harness.scoring.facts import ScoreFacts
     from harness.scoring.folder import Tell
-    from harness.scoring.rows import Question
     from harness.videos.reading import Reading
 
 TOLD_BY_MAKERS = ("token_accuracy", "model_bits_per_token")
@@ -60,7 +56,7 @@ def score(
         device: Of the networks.
         output: Folder where scores are kept; one under ``results/score`` named by the question if None.
         results: Results folder for that.
-        fresh: Compute everything again.
+        fresh: Compute everything again, and forget what the folder of scores holds.
         tell: Told of (done, total, name).
 
     Raises:
@@ -69,6 +65,7 @@ def score(
         StoppedError: The user stopped it; what was scored is kept.
     """
     from harness.device import parse_device, reproducible, thread_count
+    from harness.scoring.depends import dependencies, digest
     from harness.scoring.estimates import absent
     from harness.scoring.facts import ScoreFacts
     from harness.scoring.folder import metric_scores, score_folder
@@ -89,9 +86,14 @@ def score(
     missing = _missing(chosen, reference)
     extractors = _extractors(chosen, missing, str(where))
     used = {name: metric for name, metric in chosen.items() if name not in missing}
-    question = Question(folder, reference, used, extractors, reading)
-    settings = asked_settings(question, str(where))
-    kept = Kept(output or results_root(results) / "score" / _digest(settings), settings, fresh=fresh)
+    behind = dependencies(used, extractors, str(where))
+    question = Question(folder, reference, used, extractors, reading, {name: digest(f) for name, f in behind.items()})
+    asked = {
+        "folder": str(folder.resolve()),
+        "reference": None if reference is None else str(reference.resolve()),
+        "reading": reading.model_dump(mode="json"),
+    }
+    kept = Kept(output or results_root(results) / "score" / digest(asked), asked, fresh=fresh)
     try:
         with stop_on_sigterm(), nullcontext() if not extractors else reproducible(where, thread_count(None)):
             scored = score_folder(question, found, references, kept, tell or (lambda done, total, name: None))
@@ -108,7 +110,7 @@ def score(
         reference_errors=scored.reference_errors,
         reference_facts=scored.reference_facts,
         reading=str(reading),
-        settings=settings,
+        settings={**asked, "depends_on": behind},
         kept=str(kept.folder),
         reused=scored.reused,
         notes=notes_of(question, found, references, other_files(folder), scored, kept),
@@ -191,56 +193,3 @@ def _extractors(chosen: dict[str, Metric], missing: dict[str, str], device: str)
             continue
         built[space] = extractor
     return built
-
-
-def asked_settings(question: Question, device: str) -> dict[str, Any]:
-    """Everything that a kept score depends on: what is asked, the weights, and the code."""
-    import importlib.metadata
-
-    from harness import __version__
-    from harness.assets.locate import asset_path
-    from harness.files import file_sha256
-
-    metrics = question.metrics.values()
-    packages = {"numpy", "av", "pillow", *(name for metric in metrics for name in metric.packages)}
-    if question.extractors:
-        packages.add("torch")
-    networks = {}
-    for space, extractor in sorted(question.extractors.items()):
-        tell = getattr(extractor, "context", None)
-        networks[space] = {} if tell is None else tell()
-    return {
-        "folder": str(question.folder.resolve()),
-        "reference": None if question.reference is None else str(question.reference.resolve()),
-        "metrics": sorted(question.metrics),
-        "reading": question.reading.model_dump(mode="json"),
-        "device": device,
-        "networks": networks,
-        "assets": {name: file_sha256(asset_path(name)) for name in sorted({a for m in metrics for a in m.assets})},
-        "packages": {name: importlib.metadata.version(name) for name in sorted(packages)},
-        "diptych": __version__,
-        "code_sha256": _code_sha256(question),
-    }
-
-
-def _code_sha256(question: Question) -> str:
-    """Hash of the sources that read videos and compute the metrics: a kept score of other code is no score of this."""
-    import harness.metrics
-    import harness.scoring
-    import harness.videos
-
-    packages = (harness.metrics, harness.scoring, harness.videos)
-    files = {path for package in packages for path in Path(package.__path__[0]).glob("*.py")}
-    for thing in [metric.compute for metric in question.metrics.values()] + list(question.extractors.values()):
-        module = sys.modules.get(getattr(thing, "__module__", None) or type(thing).__module__)
-        file = getattr(module, "__file__", None)
-        if file is not None:
-            files.add(Path(file))
-    digest = hashlib.sha256()
-    for path in sorted(files, key=lambda path: (path.name, str(path))):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
-
-
-def _digest(settings: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()[:12]

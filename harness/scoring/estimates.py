@@ -32,7 +32,7 @@ def mean_score(metric: Metric, values: Sequence[float | None], reasons: Sequence
     """
     known = np.array([value for value in values if value is not None], float)
     if len(known) == 0:
-        return absent(metric, f"no video has a value of it{f'; the first: {reasons[0]}' if reasons else ''}")
+        return absent(metric, f"no video has a value of it{_first(reasons)}")
     value = float(known.mean())
     base = {"value": value, "n": len(known), "unit": metric.unit, "direction": metric.direction}
     if len(known) < FEWEST:
@@ -72,8 +72,8 @@ def set_score(
     left_out = f"; {halves} pair{'s' if halves != 1 else ''} left out with one half unread" if halves else ""
     if min(len(ours), len(theirs)) < 2:
         counts = f"{len(ours)} and {len(theirs)}"
-        first = f"; the first without: {reasons[0]}" if reasons else ""
-        return absent(metric, f"a distance of sets needs at least 2 videos in each, not {counts}{left_out}{first}")
+        why = f"a distance of sets needs at least 2 videos in each, not {counts}{left_out}{_first(reasons)}"
+        return absent(metric, why)
     rows, others = np.array([generated[n] for n in ours], float), np.array([reference[n] for n in theirs], float)
     n = min(len(rows), len(others))
     reason = rank_problem(n, rows.shape[1]) if metric.needs_full_rank else None
@@ -92,3 +92,9 @@ def set_score(
     found = jackknife_estimate(result, clips=n, cases=n, unit=metric.unit, direction=metric.direction, level=LEVEL)
     method = f"{found.method}{left_out}"
     return base.model_copy(update={"value": found.value, "low": found.low, "high": found.high, "method": method})
+
+
+def _first(reasons: Sequence[str]) -> str:
+    """The first reasons that differ."""
+    several = list(dict.fromkeys(reasons))
+    return f": {'; '.join(several[:2])}{' …' * (len(several) > 2)}" if several else ""

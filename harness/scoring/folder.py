@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.errors import DiptychError
 from harness.scoring.estimates import mean_score, set_score
 from harness.scoring.facts import MetricScore, VideoScore
 from harness.scoring.kept import Kept, Row
 from harness.scoring.pairing import Found, stem
 from harness.scoring.rows import Question, row_of
-from harness.videos.reading import VideoFacts
+from harness.videos.reading import VideoError, VideoFacts
 
 Tell = Callable[[int, int, str], None]
 
@@ -62,11 +61,12 @@ def score_folder(
         tell(len(found) + number, total, name)
         try:
             row, known = row_of(question, path, None, kept)
-        except DiptychError as error:
+        except VideoError as error:
             scored.reference_errors[name] = str(error)
             continue
-        if not row.features:
-            scored.reference_errors[name] = "; ".join(dict.fromkeys(row.reasons.values()))
+        if not any(space in row.features for space in question.extractors):
+            reasons = [row.reasons[space] for space in question.extractors if space in row.reasons]
+            scored.reference_errors[name] = "; ".join(dict.fromkeys(reasons))
         scored.reused += known
         scored.theirs[stem(question.reference, path)] = row
         scored.reference_facts[name] = row.facts
@@ -83,20 +83,24 @@ def _scored_video(question: Question, video: Found, kept: Kept, scored: Scored) 
     without = f"has no reference: the reference folder holds no video called {stem(question.folder, video.path)!r}"
     try:
         row, known = row_of(question, video.path, video.reference, kept)
-    except DiptychError as error:
+    except VideoError as error:
         return VideoScore(path=video.name, reference=name, error=str(error))
     scored.reused += known
     scored.ours[stem(question.folder, video.path)] = row
     if name is not None and row.reference_facts is not None:
         scored.reference_facts[name] = row.reference_facts
-    reasons = row.reasons | (dict.fromkeys(single, without) if alone else {})
+    # the row may know of more metrics: of those that were asked for before
+    reasons = {what: row.reasons[what] for what in (*single, *question.extractors) if what in row.reasons}
+    reasons |= dict.fromkeys(single, without) if alone else {}
     scores = {metric: row.scores.get(metric) for metric in single}
-    nothing = not row.features and all(value is None for value in scores.values())
+    nothing = not any(space in row.features for space in question.extractors) and all(
+        value is None for value in scores.values()
+    )
     return VideoScore(
         path=video.name,
         reference=name,
-        scores=scores,
-        frame_scores=row.frame_scores,
+        scores={} if nothing else scores,
+        frame_scores={metric: values for metric, values in row.frame_scores.items() if metric in single},
         reasons=reasons,
         facts=row.facts,
         error="; ".join(dict.fromkeys(reasons.values())) or None if nothing else None,

@@ -1,4 +1,4 @@
-"""Scores on disk, one checksummed line per video, so that scoring can be interrupted and goes on."""
+"""Scores on disk, one checksummed line for what a video or a pair gave: scoring goes on where it was interrupted."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class Row(Data):
 
     Attributes:
         key: SHA-256 of the video's bytes, and of its reference's where there is one, joined by a colon.
+        by: Metric or feature space → hash of what its value depends on (:mod:`harness.scoring.depends`).
         scores: Metric → value; None where the metric does not apply.
         frame_scores: Metric → one value per frame.
         features: Feature space → row of the video itself.
@@ -33,6 +34,7 @@ class Row(Data):
     """
 
     key: str
+    by: dict[str, str] = Field(default_factory=dict)
     scores: dict[str, float | None] = Field(default_factory=dict)
     frame_scores: dict[str, list[float]] = Field(default_factory=dict)
     features: dict[str, list[float]] = Field(default_factory=dict)
@@ -41,8 +43,21 @@ class Row(Data):
     reference_facts: VideoFacts | None = None
 
 
+def merged(old: Row | None, new: Row) -> Row:
+    """Return both rows of one file, or pair, as one; what the newer one tells takes the place of the older."""
+    if old is None:
+        return new
+    names = ("by", "scores", "frame_scores", "features", "reasons")
+    told = {what for name in names for what in getattr(new, name)}
+    parts: dict[str, Any] = {}
+    for name in names:
+        before = {what: value for what, value in getattr(old, name).items() if what not in told}
+        parts[name] = before | getattr(new, name)
+    return new.model_copy(update={**parts, "reference_facts": new.reference_facts or old.reference_facts})
+
+
 class Kept:
-    """Rows of one question, appended one by one.
+    """Rows of two folders that are read in one way, appended one by one; metrics may be asked for one after another.
 
     Attributes:
         folder: Where they are.
@@ -52,11 +67,11 @@ class Kept:
 
     Args:
         folder: Where; made if need be.
-        asked: The question (JSON); another one in the folder is refused.
+        asked: Folders and reading (JSON); others in the folder are refused.
         fresh: True begins anew.
 
     Raises:
-        DiptychError: The folder cannot be written, or holds the scores of another question.
+        DiptychError: The folder cannot be written, or holds the scores of other folders or another reading.
     """
 
     def __init__(self, folder: Path, asked: dict[str, Any], *, fresh: bool = False) -> None:
@@ -70,8 +85,8 @@ class Kept:
             (folder / LINES).unlink(missing_ok=True)
         elif there.exists() and there.read_bytes() != text:
             raise DiptychError(
-                f"{folder} holds scores of another question (other metrics, reading, weights or versions). "
-                "Choose another folder with --output, or begin anew with --fresh."
+                f"{folder} holds scores of other folders or of another reading (frames, rate, size). Choose another "
+                "folder with --output, or begin anew with --fresh."
             )
         else:
             self._read(folder / LINES)
@@ -87,13 +102,13 @@ class Kept:
             if row is None:
                 self.torn += 1
             else:
-                self.rows[row.key] = row
+                self.rows[row.key] = merged(self.rows.get(row.key), row)
                 sound.append(line)
         if self.torn:
             write_atomically(path, b"".join(sound))
 
-    def add(self, row: Row) -> None:
-        """Append a row; it is on disk when this returns."""
+    def add(self, row: Row) -> Row:
+        """Append a row, which is on disk when this returns, and return it with what was known before."""
         text = as_json(row, "a video's scores")
         line = text[:-1] + b',"checksum":"%s"}\n' % checksum(text)
         descriptor = os.open(self.folder / LINES, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
@@ -108,7 +123,8 @@ class Kept:
             ) from error
         finally:
             os.close(descriptor)
-        self.rows[row.key] = row
+        self.rows[row.key] = merged(self.rows.get(row.key), row)
+        return self.rows[row.key]
 
 
 def parse(line: bytes) -> Row | None:

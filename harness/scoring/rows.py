@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import DiptychError, RejectedError
+from harness.errors import DiptychError
 from harness.features import extract_rows
 from harness.files import file_sha256
 from harness.protocols import Extractor
-from harness.scoring.kept import Kept, Row
+from harness.scoring.kept import Kept, Row, merged
 from harness.trial import metric_frame_values, metric_values
 from harness.types import Case, Made, Metric
 from harness.videos.read import Reading, ReadVideo, VideoError, check_openable, read_video
@@ -31,6 +31,7 @@ class Question:
         metrics: By name, in the order asked for; those that are absent are not among them.
         extractors: By feature space.
         reading: How videos are read.
+        by: Metric or feature space → hash of what its value depends on.
     """
 
     folder: Path
@@ -38,6 +39,7 @@ class Question:
     metrics: Mapping[str, Metric]
     extractors: Mapping[str, Extractor]
     reading: Reading
+    by: Mapping[str, str]
 
     @property
     def single(self) -> dict[str, Metric]:
@@ -45,66 +47,132 @@ class Question:
         return {name: metric for name, metric in self.metrics.items() if metric.scale != "set"}
 
 
+@dataclass
+class Sight:
+    """A video that is read when it is first needed, once.
+
+    Attributes:
+        path: The file.
+        reading: How it is read.
+        found: What was read, or None.
+    """
+
+    path: Path
+    reading: Reading
+    found: ReadVideo | None = None
+
+    def read(self) -> ReadVideo:
+        """Return the video.
+
+        Raises:
+            VideoError: It cannot be read as asked.
+        """
+        if self.found is None:
+            self.found = read_video(self.path, self.reading)
+        return self.found
+
+
 def row_of(question: Question, path: Path, reference: Path | None, kept: Kept) -> tuple[Row, bool]:
-    """Return the row of a video, and whether an earlier process computed it.
+    """Return what a video gives, and whether earlier processes computed all of it.
+
+    Features belong to the video alone, values of pairs to it and its reference: each is kept by the bytes of what it
+    belongs to, and by what it depends on.
 
     Args:
         question: What is asked.
         path: The video.
         reference: What it is compared with, or None: then only its features are asked for.
-        kept: Rows that are there already; a new one is added, unless memory or the disk failed it.
+        kept: Rows that are there already; what they do not tell is computed and added. Where memory or the disk failed
+            a value, it is tried again next time.
 
     Raises:
-        VideoError: It, or its reference where nothing but pairs is asked for, cannot be read as asked.
+        VideoError: The video cannot be read as asked.
     """
+    video, key = Sight(path, question.reading), _content(path)
     single = question.single if reference is not None else {}
-    key = ":".join(_content(file) for file in (path, reference) if file is not None and (file == path or single))
-    if key in kept.rows:
-        return kept.rows[key], key in kept.before
-    video = read_video(path, question.reading)
-    scores: dict[str, float | None] = {}
-    frame_scores: dict[str, list[float]] = {}
-    features: dict[str, list[float]] = {}
-    reasons: dict[str, str] = {}
-    for_good = True
-    truth: ReadVideo | None = None
+    rows: list[Row] = []
+    if question.extractors or not single:
+        rows.append(_feature_row(question, video, key, kept))
     if single and reference is not None:
         try:
-            truth = _truth(reference, question.reading, video)
+            pair = f"{key}:{_content(reference)}"
         except VideoError as error:
-            if not question.extractors:
-                raise
-            reasons.update(dict.fromkeys(single, str(error)))
-    for name, metric in single.items() if truth is not None else ():
-        try:
-            made = _made(video.frames, None if truth is None else truth.frames)
-            by_frame = metric_frame_values(made, NO_CASE, {name: metric})
-            scores |= metric_values(made, NO_CASE, {name: metric}, by_frame)
-            frame_scores |= by_frame
-            if scores[name] is None:
-                reasons[name] = f"{name} has no value for {_size(video.frames)}"
-        except Exception as error:  # noqa: BLE001 - what a metric cannot do is told; other metrics go on
-            scores[name], reasons[name] = None, _told(error)
-            for_good = for_good and not isinstance(error, OSError | MemoryError)
-    for space, extract in question.extractors.items():
+            told = dict.fromkeys(single, f"its reference {error}")
+            rows.append(Row(key=key, reasons=told, facts=video.read().facts))  # not kept: it may be there next time
+        else:
+            rows.append(_pair_row(question, video, reference, pair, kept))
+    row = rows[0]
+    for other in rows[1:]:
+        row = merged(row, other)
+    return row, video.found is None and all(one.key in kept.before for one in rows)
+
+
+def _missing(row: Row | None, names: Iterable[str], question: Question) -> list[str]:
+    return [name for name in names if row is None or row.by.get(name) != question.by[name]]
+
+
+def _feature_row(question: Question, video: Sight, key: str, kept: Kept) -> Row:
+    known = kept.rows.get(key)
+    wanted = _missing(known, question.extractors, question)
+    if known is not None and not wanted:
+        return known
+    found = video.read()
+    features: dict[str, list[float]] = {}
+    reasons: dict[str, str] = {}
+    by: dict[str, str] = {}
+    for space in wanted:
         try:
             # one by one: a row that is computed again after an interruption is the same to the last bit
-            features[space] = [float(value) for value in next(iter(extract_rows(extract, [video.frames])))]
-        except Exception as error:  # noqa: BLE001
+            rows = extract_rows(question.extractors[space], [found.frames])
+            features[space] = [float(value) for value in next(iter(rows))]
+        except Exception as error:  # noqa: BLE001 - what a network cannot do is told; the rest goes on
             reasons[space] = _told(error)
-            for_good = for_good and not isinstance(error, OSError | MemoryError)
-    row = Row(
-        key=key,
-        scores=scores,
-        frame_scores=frame_scores,
-        features=features,
-        reasons=reasons,
-        facts=video.facts,
-        reference_facts=None if truth is None else truth.facts,
+            if isinstance(error, OSError | MemoryError):
+                continue
+        by[space] = question.by[space]
+    return kept.add(Row(key=key, by=by, features=features, reasons=reasons, facts=found.facts))
+
+
+def _pair_row(question: Question, video: Sight, reference: Path, key: str, kept: Kept) -> Row:
+    known = kept.rows.get(key)
+    wanted = _missing(known, question.single, question)
+    if known is not None and not wanted:
+        return known
+    found = video.read()
+    scores: dict[str, float | None] = {}
+    frame_scores: dict[str, list[float]] = {}
+    reasons: dict[str, str] = {}
+    by: dict[str, str] = {}
+    try:
+        truth = _truth(reference, question.reading, found)
+    except VideoError as error:
+        told = dict.fromkeys(wanted, str(error))
+        return kept.add(Row(key=key, by={name: question.by[name] for name in wanted}, reasons=told, facts=found.facts))
+    made = _made(found.frames, truth.frames)
+    for name in wanted:
+        metric = {name: question.metrics[name]}
+        try:
+            by_frame = metric_frame_values(made, NO_CASE, metric)
+            scores |= metric_values(made, NO_CASE, metric, by_frame)
+            frame_scores |= by_frame
+            if scores[name] is None:
+                reasons[name] = f"{name} has no value for {_size(found.frames)}"
+        except Exception as error:  # noqa: BLE001 - what a metric cannot do is told; the rest goes on
+            reasons[name] = _told(error)
+            if isinstance(error, OSError | MemoryError):
+                continue
+        by[name] = question.by[name]
+    return kept.add(
+        Row(
+            key=key,
+            by=by,
+            scores=scores,
+            frame_scores=frame_scores,
+            reasons=reasons,
+            facts=found.facts,
+            reference_facts=truth.facts,
+        )
     )
-    if for_good:
-        kept.add(row)
-    return row, False
 
 
 def _content(path: Path) -> str:
@@ -128,7 +196,7 @@ def _truth(reference: Path, reading: Reading, video: ReadVideo) -> ReadVideo:
     return truth
 
 
-def _made(video: NDArray[np.uint8], reference: NDArray[np.uint8] | None) -> Made:
+def _made(video: NDArray[np.uint8], reference: NDArray[np.uint8]) -> Made:
     return Made(
         video=video,
         reference=reference,
@@ -150,6 +218,6 @@ def _size(frames: NDArray[np.uint8]) -> str:
 
 def _told(error: Exception) -> str:
     text = str(error).strip().split("\n")[0]
-    if isinstance(error, DiptychError | RejectedError | ValueError) and text:
+    if isinstance(error, DiptychError | ValueError) and text:
         return text.removeprefix("clip 0: ").removeprefix("clip 0 ")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -67,7 +67,7 @@ def decode_file(path: Path, reading: Reading) -> ReadVideo:
         stream.codec_context.options = {"err_detect": "explode"}  # damage is an error, not a picture made up for it
         seen = Pass()
         kept: list[NDArray[np.uint8]] = []
-        for frame in _asked(_decoded(container, stream, seen), reading):
+        for frame in asked_frames(_decoded(container, stream, seen), reading):
             kept.append(scaled(rgb(frame, stream), reading))
             if len(kept) * kept[0].nbytes > MOST_BYTES:
                 raise VideoError(
@@ -115,7 +115,7 @@ def _decoded(container: Any, stream: Any, seen: Pass) -> Iterator[tuple[float, A
         seen.error = said(error)
 
 
-def _asked(frames: Iterator[tuple[float, Any]], reading: Reading) -> Iterator[Any]:
+def asked_frames(frames: Iterator[tuple[float, Any]], reading: Reading) -> Iterator[Any]:
     """The frames that are asked for: every stored one, or the nearest to each tick of another rate."""
     end = None if reading.frames is None else reading.start + reading.frames
     if reading.fps is None:

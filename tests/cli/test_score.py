@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import signal
@@ -116,9 +117,59 @@ def test_what_is_kept_is_not_computed_again(
     encode(spoiled(moving(8), 99), made / "clip0.mkv")  # another video of the same name
     _, fourth, _ = call(capfd, *asked)
     assert fourth["reused"] == GOOD - 1
-    code, _, err = call(capfd, made, "--reference", true, "--metrics", "ssim", "-o", tmp_path / "kept")
+    code, _, err = call(capfd, *asked, "--frames", 4)
     assert code == 1
-    assert "another question" in err
+    assert "holds scores of other folders or of another reading" in err
+
+
+def test_metrics_may_be_asked_for_one_after_another(
+    folders: tuple[Path, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    made, true = folders
+    frechet, kvd = "frechet[tokenizer-crafter]", "kvd[tokenizer-crafter]"
+
+    def ask(metrics: str, place: str = "kept") -> Any:
+        return call(capfd, made, "--reference", true, "--metrics", metrics, "-o", tmp_path / place)[1]
+
+    assert ask("psnr")["reused"] == 0
+    both = ask(f"psnr,{frechet}")
+    size = (tmp_path / "kept" / LINES).stat().st_size
+    again = ask(f"{kvd},psnr")  # another distance of the same features
+    assert again["reused"] == 2 * GOOD
+    assert (tmp_path / "kept" / LINES).stat().st_size == size
+    assert again["metrics"]["psnr"] == both["metrics"]["psnr"]
+    assert again["metrics"][kvd] == ask(kvd, "alone")["metrics"][kvd]
+    assert set(again["videos"][0]["scores"]) == set(again["videos"][0]["frame_scores"]) == {"psnr"}
+    assert ask("ssim")["metrics"] == ask("ssim", "other")["metrics"]
+
+
+def test_a_value_of_other_code_or_weights_is_computed_again(
+    folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness import score
+    from harness.scoring import depends
+
+    made, true = folders
+    score(made, ["psnr"], true, output=tmp_path / "kept")
+    with monkeypatch.context() as patch:
+        patch.setattr(depends, "__version__", "another")
+        assert score(made, ["psnr"], true, output=tmp_path / "kept").reused == 0
+        assert score(made, ["psnr"], true, output=tmp_path / "kept").reused == GOOD
+
+
+def test_a_disk_that_fails_ends_it_with_one_line(
+    folders: tuple[Path, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness.scoring import kept
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(kept.os, "fsync", full)
+    monkeypatch.setattr(kept, "write_atomically", lambda path, data: None)
+    code, said, err = call(capfd, folders[0], "--reference", folders[1], "--metrics", "psnr", "-o", tmp_path / "kept")
+    assert (code, said) == (1, None)
+    assert "cannot be written: No space left on device. What it holds is kept" in err
 
 
 def test_an_altered_line_is_noticed(
@@ -129,7 +180,7 @@ def test_an_altered_line_is_noticed(
     _, first, _ = call(capfd, *asked)
     file = tmp_path / "kept" / LINES
     text = file.read_text()
-    at = text.index('"psnr":') + 8
+    at = text.index('"scores":{"psnr":') + len('"scores":{"psnr":') + 1
     file.write_text(text[:at] + str((int(text[at]) + 1) % 10) + text[at + 1 :])
     _, second, _ = call(capfd, *asked)
     assert second["metrics"] == first["metrics"]
@@ -352,6 +403,6 @@ def test_the_verb_says_the_same_and_the_table_is_readable(
     assert "not scored" in out
     assert "ffv1 bgr0, lossless" in out
     assert "bt601 (assumed), limited range (assumed)" in out
-    assert "9 of 16 videos scored (9 rows kept from before)" in out
+    assert "9 of 16 videos scored (10 rows kept from before)" in out
     with pytest.raises(UsageError, match="did you mean"):
         score(made, ["ssimm"], true)

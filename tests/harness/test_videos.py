@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import accumulate, count
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from harness.store.video import encode
+from harness.videos.files import asked_frames
 from harness.videos.read import read_video
 from harness.videos.reading import Reading, VideoError
 
@@ -137,6 +141,30 @@ def test_frames_are_taken_by_time(tmp_path: Path) -> None:
     assert np.array_equal(double, frames[[0, 0, 1, 1]])
     assert np.array_equal(read_video(path, Reading(start=3, frames=2)).frames, frames[3:5])
     assert np.array_equal(read_video(path, Reading(fps=5, start=1, frames=2)).frames, frames[[2, 4]])
+
+
+@given(
+    steps=st.lists(st.integers(1, 60), min_size=1, max_size=12),
+    fps=st.sampled_from([3.0, 7.0, 10.0, 24.0, 50.0]),
+    start=st.integers(0, 3),
+    frames=st.one_of(st.none(), st.integers(1, 20)),
+)
+def test_resampling_takes_the_nearest_frame_of_every_tick(
+    steps: list[int], fps: float, start: int, frames: int | None
+) -> None:
+    times = [0.5 + total / 100 for total in accumulate([0, *steps])]
+    found = list(
+        asked_frames(
+            iter((time, index) for index, time in enumerate(times)), Reading(fps=fps, start=start, frames=frames)
+        )
+    )
+    wanted = []
+    for tick in count():
+        time = times[0] + tick / fps
+        if time >= times[-1] + steps[-1] / 200 + 1e-9:
+            break
+        wanted.append(min(range(len(times)), key=lambda i: (round(abs(times[i] - time), 8), i)))
+    assert found == wanted[start : None if frames is None else start + frames]
 
 
 def test_a_variable_rate_is_said_and_resampled_by_time(tmp_path: Path) -> None:
