@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from harness.errors import DiptychError, UsageError
     from harness.power import PowerFacts
     from harness.registry import REGISTRY, register
+    from harness.scoring.facts import ScoreFacts
     from harness.store.records import BlockKey, Manifest, Plan, TrialRecord
     from harness.store.run_store import RunStore
     from harness.types import Arm, Case, Conclusion, Estimate, Finding, Made, Metric, Scale, Suite, Threshold
@@ -78,6 +79,7 @@ _HOMES = {
     "harness.cli.frames": ("Run", "findings_frame", "load_run", "trials_frame"),
     "harness.power": ("PowerFacts",),
     "harness.registry": ("REGISTRY", "register"),
+    "harness.scoring.facts": ("ScoreFacts",),
     "harness.store.records": ("BlockKey", "Manifest", "Plan", "TrialRecord"),
     "harness.store.run_store": ("RunStore",),
     "harness.types": (
@@ -123,6 +125,7 @@ __all__ = [
     "RunFacts",
     "RunStore",
     "Scale",
+    "ScoreFacts",
     "Suite",
     "Threshold",
     "TrialRecord",

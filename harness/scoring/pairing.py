@@ -63,12 +63,18 @@ def stem(folder: Path, path: Path) -> str:
 def pair_videos(folder: Path, reference: Path | None) -> tuple[list[Found], list[Path]]:
     """Return the videos of a folder with their references, and the reference folder's videos.
 
+    The reference folder may lie inside the other.
+
     Raises:
         UsageError: A folder is missing or empty, or two of its videos have one name.
     """
     ours = videos_in(folder, "folder")
     theirs = [] if reference is None else videos_in(reference, "reference folder")
     if reference is not None:
+        if folder.resolve() in reference.resolve().parents:  # lies inside: its videos are no videos of the folder
+            ours = [path for path in ours if reference.resolve() not in path.resolve().parents]
+            if not ours:
+                raise UsageError(f"the folder {str(folder)!r} holds no video outside the reference folder.")
         _refuse_twins(reference, theirs)
         _refuse_twins(folder, ours)
     by_stem = {} if reference is None else {stem(reference, path): path for path in theirs}

@@ -301,6 +301,15 @@ def test_two_rates_are_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -
     assert said["metrics"]["psnr"]["value"] < 100
 
 
+def test_the_reference_folder_may_lie_inside(
+    folders: tuple[Path, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    made, true = folders
+    inside = true.rename(made / "true")
+    _, said, _ = call(capfd, made, "--reference", inside, "--metrics", "psnr", "-o", tmp_path / "kept")
+    assert [video["path"] for video in said["videos"]] == [f"clip{number}.mkv" for number in range(GOOD)]
+
+
 def test_stopping_keeps_what_was_scored(folders: tuple[Path, Path], tmp_path: Path) -> None:
     from harness import score
 
