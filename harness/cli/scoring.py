@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from harness.protocols import Extractor
     from harness.scoring.facts import ScoreFacts
     from harness.scoring.folder import Tell
+    from harness.scoring.pairing import Found
     from harness.videos.reading import Reading
 
 
@@ -64,7 +65,7 @@ def score(
     from harness.device import parse_device, reproducible, thread_count
     from harness.scoring.folder import Question, absent, facts_of, metric_scores, score_folder
     from harness.scoring.kept import Kept
-    from harness.scoring.pairing import pair_videos
+    from harness.scoring.pairing import pair_videos, stem
 
     registry = load_builtin()
     known = {entry.name: entry for entry in registry.list("metric")}
@@ -81,11 +82,21 @@ def score(
     settings = _settings(question, str(where))
     place = output or results_root(results) / "score" / _digest(settings)
     kept = Kept(place, settings, fresh=fresh)
-    with nullcontext() if not extractors else reproducible(where, thread_count(None)):
+    learned = bool(extractors) or any(metric.assets for metric in used.values())
+    with reproducible(where, thread_count(None)) if learned else nullcontext():
         scored = score_folder(question, found, references, kept, tell or (lambda done, total, name: None))
-    values = metric_scores(question, scored[0], scored[1], scored[2])
+    names = [{stem(where, path) for path in paths} for where, paths in _folders(folder, reference, found, references)]
+    values = metric_scores(question, scored[0], scored[1], scored[2], paired=names[0] == names[-1])
     ordered = {n: values[n] if n in values else absent(m, missing[n]) for n, m in chosen.items()}
     return facts_of(question, ordered, scored, settings, kept)
+
+
+def _folders(
+    folder: Path, reference: Path | None, found: Sequence[Found], references: Sequence[Path]
+) -> list[tuple[Path, list[Path]]]:
+    """Both folders with their videos."""
+    ours = (folder, [video.path for video in found])
+    return [ours] if reference is None else [ours, (reference, list(references))]
 
 
 def _valid(known: dict[str, Any]) -> list[str]:
@@ -163,9 +174,11 @@ def _settings(question: Any, device: str) -> dict[str, Any]:
     """Everything that a kept score depends on."""
     import importlib.metadata
 
-    packages = sorted({p for metric in question.metrics.values() for p in metric.packages} | {"numpy", "av"})
-    if question.extractors:
-        packages = sorted({*packages, "torch"})
+    from harness.assets.locate import asset_sha256
+
+    assets = sorted({asset for metric in question.metrics.values() for asset in metric.assets})
+    used = {p for metric in question.metrics.values() for p in metric.packages} | {"numpy", "av", "pillow", "diptych"}
+    packages = sorted(used | ({"torch"} if question.extractors or assets else set()))
     networks = {}
     for space, extractor in sorted(question.extractors.items()):
         tell = getattr(extractor, "context", None)
@@ -178,6 +191,7 @@ def _settings(question: Any, device: str) -> dict[str, Any]:
         "device": device,
         "packages": {name: importlib.metadata.version(name) for name in packages},
         "networks": networks,
+        "assets": {asset: asset_sha256(asset) for asset in assets},
     }
 
 

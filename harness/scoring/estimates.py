@@ -44,7 +44,11 @@ def mean_score(metric: Metric, values: Sequence[float | None]) -> MetricScore:
 
 
 def set_score(
-    metric: Metric, generated: Mapping[str, Sequence[float]], reference: Mapping[str, Sequence[float]]
+    metric: Metric,
+    generated: Mapping[str, Sequence[float]],
+    reference: Mapping[str, Sequence[float]],
+    *,
+    paired: bool | None = None,
 ) -> MetricScore:
     """Distance of two sets of feature rows.
 
@@ -53,8 +57,16 @@ def set_score(
         generated: Name of each video → its row.
         reference: Name of each reference video → its row. Where both have the same names, each pair is a case that the
             jackknife drops from both sets; otherwise there is no interval.
+        paired: Whether the folders' files are pairs of one name: a video whose partner could not be read is then left
+            out with it. None asks the names given.
     """
     assert metric.distance is not None
+    if paired is None:
+        paired = set(generated) == set(reference)
+    elif paired:
+        both = generated.keys() & reference.keys()
+        generated = {name: row for name, row in generated.items() if name in both}
+        reference = {name: row for name, row in reference.items() if name in both}
     if min(len(generated), len(reference)) < 2:
         counts = f"{len(generated)} and {len(reference)}"
         return absent(metric, f"a distance of sets needs at least 2 videos in each, not {counts}")
@@ -62,7 +74,6 @@ def set_score(
     rows, others = np.array([generated[n] for n in ours], float), np.array([reference[n] for n in theirs], float)
     n = min(len(rows), len(others))
     reason = rank_problem(n, rows.shape[1]) if metric.needs_full_rank else None
-    paired = ours == theirs
     if not paired:
         reason = reason or "the folders' videos are not pairs of one name, so no case can be dropped from both"
     reason = reason or few_groups(n)

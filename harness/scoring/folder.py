@@ -160,9 +160,14 @@ def _size(frames: NDArray[np.uint8]) -> str:
 
 
 def metric_scores(
-    question: Question, scores: Sequence[VideoScore], ours: Mapping[str, Row], theirs: Mapping[str, Row]
+    question: Question,
+    scores: Sequence[VideoScore],
+    ours: Mapping[str, Row],
+    theirs: Mapping[str, Row],
+    *,
+    paired: bool | None = None,
 ) -> dict[str, MetricScore]:
-    """Put the rows together, metric by metric, in the order asked for; absent ones come with their reason."""
+    """Put the rows together, metric by metric, in the order asked for; ``paired``: the files are pairs of one name."""
     found: dict[str, MetricScore] = {}
     for name, metric in question.metrics.items():
         if metric.scale != "set":
@@ -170,7 +175,7 @@ def metric_scores(
         else:
             space = str(metric.feature_space)
             generated, reference = ({k: r.features[space] for k, r in rows.items()} for rows in (ours, theirs))
-            found[name] = set_score(metric, generated, reference)
+            found[name] = set_score(metric, generated, reference, paired=paired)
     return found
 
 

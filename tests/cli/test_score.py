@@ -158,6 +158,25 @@ def test_sets_are_compared_paired_or_not(
     assert "at least 2 videos in each" in one["metrics"]["kvd[tokenizer-crafter]"]["reason"]
 
 
+@pytest.mark.full
+def test_one_unreadable_video_costs_its_pair_and_not_the_interval(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    made, true = tmp_path / "made", tmp_path / "true"
+    for folder in (made, true):
+        folder.mkdir()
+    for number in range(40):
+        frames = np.roll(moving(8), number, axis=2)
+        np.save(true / f"c{number}.npy", frames)
+        np.save(made / f"c{number}.npy", spoiled(frames, number))
+    (made / "c7.npy").write_bytes(b"x")
+    metric = "kvd[tokenizer-crafter]"
+    said = call(capfd, made, "--reference", true, "--metrics", metric, "-o", tmp_path / "kept")[1]
+    found = said["metrics"][metric]
+    assert found["n"] == 39
+    assert found["low"] < found["value"] < found["high"]
+
+
 def test_a_metric_that_needs_a_reference_is_absent_without_one(
     folders: tuple[Path, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
