@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from harness.videos.reading import Reading
 
 
+LARGEST_SIDE = 8192
+
+
 def score(
     folder: Path,
     metrics: Sequence[str],
@@ -124,6 +127,8 @@ def _reading(frames: int | None, start: int, fps: float | None, size: str | None
         if match is None:
             raise UsageError(f"--size takes HEIGHTxWIDTH in pixels, not {size!r}. Try: --size 256x256")
         height, width = int(match[1]), int(match[2])
+        if not (1 <= height <= LARGEST_SIDE and 1 <= width <= LARGEST_SIDE):
+            raise UsageError(f"--size takes sides of 1 to {LARGEST_SIDE} pixels, not {size!r}. Try: --size 256x256")
     try:
         return Reading(frames=frames, start=start, fps=fps, height=height, width=width, crop=crop)
     except ValidationError as error:
@@ -137,11 +142,14 @@ def _missing(chosen: dict[str, Metric], reference: Path | None) -> dict[str, str
 
     missing: dict[str, str] = {}
     for name, metric in chosen.items():
-        try:
-            for asset in metric.assets:
+        lacking = []
+        for asset in metric.assets:
+            try:
                 asset_path(asset)
-        except AbsentError as error:
-            missing[name] = str(error)
+            except AbsentError as error:
+                lacking.append(str(error))
+        if lacking:
+            missing[name] = " ".join(lacking)
             continue
         if reference is None:
             missing[name] = "needs videos to compare with. Name their folder with --reference"

@@ -15,7 +15,7 @@ from harness.files import file_sha256
 from harness.protocols import Extractor
 from harness.scoring.estimates import absent, mean_score, set_score
 from harness.scoring.facts import MetricScore, ScoreFacts, VideoScore
-from harness.scoring.kept import Kept, Row
+from harness.scoring.kept import KeepingError, Kept, Row
 from harness.scoring.pairing import Found, stem
 from harness.trial import metric_frame_values, metric_values
 from harness.types import Case, Made, Metric
@@ -72,6 +72,8 @@ def score_folder(
         tell(number, total, video.name)
         try:
             row, known = _row(question, video.path, video.reference, kept)
+        except KeepingError:
+            raise
         except DiptychError as error:
             scores.append(VideoScore(path=video.name, error=str(error)))
             continue
@@ -89,11 +91,12 @@ def score_folder(
             name = str(path.relative_to(question.reference))
             tell(len(found) + number, total, name)
             try:
-                row, known = _row(question, path, None, kept)
+                row, _ = _row(question, path, None, kept)
+            except KeepingError:
+                raise
             except DiptychError as error:
                 errors[name] = str(error)
                 continue
-            reused += known
             theirs[stem(question.reference, path)] = row
     tell(total, total, "")
     return scores, ours, theirs, errors, reused
@@ -101,13 +104,15 @@ def score_folder(
 
 def _row(question: Question, path: Path, reference: Path | None, kept: Kept) -> tuple[Row, bool]:
     """The row of a video, kept or new, and whether it was kept."""
+    if path.exists() and not path.is_file():
+        raise VideoError("is not a regular file")
     try:
         key = file_sha256(path)
         key += "" if reference is None else f":{file_sha256(reference)}"
     except OSError as error:
         raise VideoError(f"cannot be read: {error.strerror or error}") from error
     if key in kept.rows:
-        return kept.rows[key], True
+        return kept.rows[key], key in kept.loaded
     video = read_video(path, question.reading)
     truth: NDArray[np.uint8] | None = None
     if reference is not None:
@@ -132,13 +137,21 @@ def _row(question: Question, path: Path, reference: Path | None, kept: Kept) -> 
         hashes={},
     )
     single = {name: metric for name, metric in question.metrics.items() if metric.scale != "set"}
-    frame_values = metric_frame_values(made, NO_CASE, single)
+    features: dict[str, list[float]] = {}
+    refused: dict[str, str] = {}
+    for space, extract in question.extractors.items():
+        try:
+            features[space] = _features(space, extract, video.frames)
+        except DiptychError as error:  # the other metrics of this video are as good as ever
+            refused[space] = str(error)
     try:
+        frame_values = metric_frame_values(made, NO_CASE, single)
         row = Row(
             key=key,
             scores=metric_values(made, NO_CASE, single, frame_values),
             frame_scores=frame_values,
-            features={space: _features(space, extract, video.frames) for space, extract in question.extractors.items()},
+            features=features,
+            refused=refused,
             facts=video.facts,
         )
     except RejectedError as error:
@@ -174,7 +187,9 @@ def metric_scores(
             found[name] = mean_score(metric, [score.scores.get(name) for score in scores if score.error is None])
         else:
             space = str(metric.feature_space)
-            generated, reference = ({k: r.features[space] for k, r in rows.items()} for rows in (ours, theirs))
+            generated, reference = (
+                {k: r.features[space] for k, r in rows.items() if space in r.features} for rows in (ours, theirs)
+            )
             found[name] = set_score(metric, generated, reference, paired=paired)
     return found
 
@@ -188,7 +203,7 @@ def facts_of(
 ) -> ScoreFacts:
     """Everything that is said in the end."""
     scores, _, _, errors, reused = scored
-    notes = []
+    notes: list[str] = []
     lossy = [s.path for s in scores if s.facts is not None and s.facts.lossless is False]
     unknown = [s.path for s in scores if s.facts is not None and s.facts.lossless is None]
     if lossy or unknown:
@@ -196,8 +211,18 @@ def facts_of(
             f"{len(lossy) + len(unknown)} of {len(scores)} videos are of a codec that changes pixels, or may: their "
             "scores are of what was decoded"
         )
+    without = [s.path for s in scores if s.error is None and s.reference is None]
+    if question.reference is not None and without:
+        told = ", ".join(without[:3]) + " …" * (len(without) > 3)
+        notes.append(f"{told}: without a reference of that name, so only metrics of sets count {len(without)} of them")
+    refused: dict[str, list[str]] = {}
+    for name, row in scored[1].items():
+        for space, why in row.refused.items():
+            refused.setdefault(f"{space}: {why}", []).append(name)
+    for why, names in refused.items():
+        notes.append(f"{', '.join(names[:3])}{' …' * (len(names) > 3)}: no features in {why} (read alike with --size)")
     if kept.torn:
-        notes.append(f"{kept.torn} damaged lines of {kept.folder} were set aside and computed again")
+        notes.append(f"{kept.torn} damaged lines of {kept.folder} were set aside (scores.torn) and computed again")
     return ScoreFacts(
         folder=str(question.folder),
         reference=None if question.reference is None else str(question.reference),

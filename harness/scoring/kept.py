@@ -19,6 +19,10 @@ from harness.videos.reading import VideoFacts
 LINES, ASKED = "scores.jsonl", "asked.json"
 
 
+class KeepingError(DiptychError):
+    """What was computed cannot be written down: no fault of a video, and nothing goes on."""
+
+
 class Row(Data):
     """What was computed of one file, or of a pair of files.
 
@@ -27,6 +31,7 @@ class Row(Data):
         scores: Metric → value; None where the metric does not apply.
         frame_scores: Metric → one value per frame.
         features: Feature space → row of the video itself.
+        refused: Feature space → why it has no row of this video.
         facts: What the file held.
     """
 
@@ -34,6 +39,7 @@ class Row(Data):
     scores: dict[str, float | None] = Field(default_factory=dict)
     frame_scores: dict[str, list[float]] = Field(default_factory=dict)
     features: dict[str, list[float]] = Field(default_factory=dict)
+    refused: dict[str, str] = Field(default_factory=dict)
     facts: VideoFacts
 
 
@@ -55,6 +61,11 @@ class Kept:
         self.torn = 0
         text = json.dumps(asked, indent=1, sort_keys=True).encode() + b"\n"
         there = folder / ASKED
+        if (folder / LINES).exists() and not there.exists():
+            raise DiptychError(
+                f"{folder / LINES} is there and is no file of ours: nothing says what was asked. Choose another folder "
+                "with --output."
+            )
         if fresh:
             (folder / LINES).unlink(missing_ok=True)
         elif there.exists() and there.read_bytes() != text:
@@ -64,32 +75,39 @@ class Kept:
             )
         else:
             self._read(folder / LINES)
+        self.loaded = frozenset(self.rows)
         write_atomically(there, text)
 
     def _read(self, path: Path) -> None:
         if not path.exists():
             return
-        sound = []
+        sound, damaged = [], []
         for line in path.read_bytes().splitlines(keepends=True):
             row = parse(line)
             if row is None:
-                self.torn += 1
+                damaged.append(line)
             else:
                 self.rows[row.key] = row
                 sound.append(line)
-        if self.torn:
+        self.torn = len(damaged)
+        if damaged:
+            write_atomically(path.with_suffix(".torn"), b"".join(damaged))
             write_atomically(path, b"".join(sound))
 
     def add(self, row: Row) -> None:
         """Append a row; it is on disk when this returns."""
         text = as_json(row, "a video's scores")
         line = text[:-1] + b',"checksum":"%s"}\n' % checksum(text)
-        descriptor = os.open(self.folder / LINES, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            os.write(descriptor, line)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            with (self.folder / LINES).open("ab") as file:
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise KeepingError(
+                f"the scores cannot be written to {self.folder / LINES}: {error.strerror or error}. What is there is "
+                "kept: make room and ask again, or choose another folder with --output."
+            ) from error
         self.rows[row.key] = row
 
 

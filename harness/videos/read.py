@@ -36,6 +36,9 @@ def read_video(path: Path, reading: Reading | None = None) -> ReadVideo:
     if size == 0:
         raise VideoError("is empty: 0 bytes")
     found = read_tensor(path, reading) if path.suffix.lower() in TENSOR_SUFFIXES else decode_file(path, reading)
+    if len(found.frames) == 0:
+        held = found.facts.stored_frames
+        raise VideoError(f"has {held} frames; none is left from frame {reading.start} on (--start)")
     if reading.frames is not None and len(found.frames) < reading.frames:
         asked = f"{reading.frames} frames from {reading.start}" if reading.start else f"{reading.frames} frames"
         raise VideoError(

@@ -59,6 +59,8 @@ def load(path: Path) -> NDArray[Any]:
     except VideoError:
         raise
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        if "allow_pickle" in str(error):  # NumPy's advice is to load it unsafely
+            raise VideoError("is no array of numbers: broken, or pickled objects, which are never loaded") from error
         raise VideoError(f"is no readable array: {_first_line(error)}") from error
     except Exception as error:  # safetensors raises a class of its own, told here like the rest
         raise VideoError(f"is no readable array: {_first_line(error)}") from error
@@ -82,14 +84,16 @@ def checked(array: NDArray[Any]) -> NDArray[np.uint8]:
     shape = list(array.shape)
     if array.dtype != np.uint8:
         if np.issubdtype(array.dtype, np.floating):
-            finite = bool(np.isfinite(array).all())
-            most = float(np.nanmax(array)) if array.size else 0.0
+            what = f"holds {array.dtype} {shape}"
+            if not np.isfinite(array).all():
+                raise VideoError(f"{what}, with NaN or infinity, which no pixel is; expected uint8 in 0 … 255")
+            most = float(array.max()) if array.size else 0.0
             hint = "(x * 255).round()" if most <= 1.0 else "x.round()"
-            what = f"holds {array.dtype} {shape}" + ("" if finite else ", with NaN or infinity")
             raise VideoError(f"{what}; expected uint8 in 0 … 255. Convert: {hint}.clip(0, 255).astype('uint8')")
         raise VideoError(f"holds {array.dtype} {shape}; expected uint8 [frames, height, width, 3]")
     if array.ndim != 4 or array.shape[-1] != 3 or 0 in array.shape:
-        moved = " (channels stand elsewhere; move them last)" if 3 in array.shape and array.ndim == 4 else ""
+        elsewhere = array.ndim == 4 and array.shape[-1] != 3 and 3 in array.shape
+        moved = " (channels stand elsewhere; move them last)" if elsewhere else ""
         raise VideoError(f"holds uint8 {shape}; expected [frames, height, width, 3]{moved}")
     return array
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -233,3 +234,45 @@ def test_the_verb_says_the_same_and_the_table_is_readable(
     assert "9 of 16 videos scored (9 kept from before)" in out
     with pytest.raises(UsageError, match="did you mean"):
         score(made, ["ssimm"], true)
+
+
+def test_a_space_that_refuses_a_video_costs_only_its_own_metrics(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    made, true = tmp_path / "made", tmp_path / "true"
+    for folder, seed in ((made, 1), (true, 2)):
+        folder.mkdir()
+        for number in range(3):
+            side = 33 if number == 0 else 32  # the tokenizer's features need sides divisible by 8
+            np.save(folder / f"c{number}.npy", spoiled(np.full((4, side, side, 3), 90, np.uint8), seed + number))
+    asked = (made, "--reference", true, "--metrics", "ssim,kvd[tokenizer-crafter]", "-o", tmp_path / "kept")
+    code, said, _ = call(capfd, *asked)
+    assert code == 0
+    assert said["metrics"]["ssim"]["n"] == 3
+    assert said["metrics"]["kvd[tokenizer-crafter]"]["n"] == 2
+    assert any("c0: no features in tokenizer-crafter" in note for note in said["notes"])
+
+
+def test_odd_folders(folders: tuple[Path, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    made, true = folders
+    os.mkfifo(made / "pipe.mp4")
+    (made / "more").symlink_to(made)  # a loop
+    np.save(made / "alone.npy", moving(4))
+    code, said, _ = call(capfd, made, "--reference", true, "--metrics", "ssim", "-o", tmp_path / "kept")
+    assert code == 0
+    videos = {video["path"]: video for video in said["videos"]}
+    assert videos["pipe.mp4"]["error"] == "is not a regular file"
+    assert len(videos) == GOOD + 2
+    assert any("alone.npy: without a reference" in note for note in said["notes"])
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / LINES).write_text("mine\n")
+    code, _, err = call(capfd, made, "--reference", true, "--metrics", "ssim", "-o", foreign, "--fresh")
+    assert code == 1
+    assert "is no file of ours" in err
+    assert (foreign / LINES).read_text() == "mine\n"
+    code, said, _ = call(capfd, made, "--reference", true, "--metrics", "ssim", "--start", 6, "-o", tmp_path / "b")
+    alone = next(video for video in said["videos"] if video["path"] == "alone.npy")
+    assert alone["error"] == "has 4 frames; none is left from frame 6 on (--start)"
+    run(["score", str(made), "--reference", str(true), "--metrics", "ssim,fvd", "-o", str(tmp_path / "c")])
+    assert max(map(len, capfd.readouterr().out.splitlines())) <= 100 + len(str(tmp_path))

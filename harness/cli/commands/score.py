@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,12 +84,17 @@ def print_scores(output: Output, facts: ScoreFacts) -> None:
         places = decimals(metric.low, metric.high) if metric.low is not None and metric.high is not None else 4
         value = None if metric.value is None else fixed(metric.value, places) if known else f"{metric.value:.4g}"
         interval = interval_text(metric.low, metric.high, places) or "-"
-        rows.append([name, value, interval, metric.unit, metric.direction, metric.n, metric.reason or ""])
-    output.table(("metric", "value", "95 % interval", "unit", "better", "videos", "reason"), rows)
+        how = metric.method.split(" ")[0] if metric.value is not None else None  # mean, raw or corrected
+        rows.append([name, value, interval, metric.unit, metric.direction, metric.n, how])
+    output.table(("metric", "value", "95 % interval", "unit", "better", "videos", "how"), rows)
+    for name, metric in facts.metrics.items():
+        if metric.reason is not None:
+            output.stream.write(wrapped(f"{name}: {metric.reason}") + "\n")
     bad = [(video.path, video.error) for video in facts.videos if video.error is not None]
     bad += [(f"reference {name}", why) for name, why in facts.reference_errors.items()]
     if bad:
-        output.table(("not scored", "why"), [list(pair) for pair in bad])
+        output.stream.write("not scored:\n")
+        output.stream.writelines(wrapped(f"  {printable(name)}: {why}") + "\n" for name, why in bad)
     remarks: dict[str, list[str]] = {}
     for video in facts.videos:
         for remark in () if video.facts is None else video.facts.remarks:
@@ -100,4 +106,14 @@ def print_scores(output: Output, facts: ScoreFacts) -> None:
     lines += [f"note: {note}" for note in facts.notes]
     scored = sum(video.error is None for video in facts.videos)
     lines.append(f"{scored} of {len(facts.videos)} videos scored ({facts.reused} kept from before), in {facts.kept}")
-    output.stream.write("\n".join(lines) + "\n")
+    output.stream.write("\n".join(wrapped(line) for line in lines) + "\n")
+
+
+def wrapped(text: str) -> str:
+    """At most 100 columns; what goes on is indented."""
+    return textwrap.fill(text, 100, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+
+
+def printable(name: str) -> str:
+    """A file's name without what a terminal would obey."""
+    return "".join(c if c.isprintable() else "?" for c in name)
