@@ -31,4 +31,6 @@ diptych train tokenizer --out "$out/tokenizer-vizdoom" --world vizdoom-6x8 --sha
 diptych train video-transformer --out "$out/video-vizdoom" --world vizdoom-6x8 \
     --tokenizer "$out/tokenizer-vizdoom/tokenizer.safetensors" --preset cpu --seed 0 --set workers=1 --steps 2600 \
     --set train_clips=6000
+diptych train idm --out "$out/idm-vizdoom" --world vizdoom-6x8 --tile-pixels 4 --reach 2 --preset cpu --batch 64 --seed 0 \
+    --set train_clips=1800 --set validate_every=250
 python -m models.training.evaluate video-transformer-vizdoom-6x8 --split test --clips 64 --free-running --out "$out"

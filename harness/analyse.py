@@ -134,7 +134,7 @@ def analyse(
         conclusions=conclusions,
         conclusion=f"{summary(checked)} {conclusions[0].sentence}".strip()
         if complete and conclusions
-        else "No complete pair: nothing can be concluded.",
+        else f"{summary(checked)} {_nothing(suite, complete)}".strip(),
         set_values=set_values,
         expected=expected,
         finished=counted["finished"],
@@ -143,6 +143,14 @@ def analyse(
         seed=seed,
         notes=notes,
     )
+
+
+def _nothing(suite: Suite, complete: bool) -> str:
+    """Say why nothing is concluded."""
+    if not complete:
+        return "No complete pair: nothing can be concluded."
+    lead = suite.primary_speed or suite.primary_quality
+    return f"No pair has a value of {lead}: nothing can be concluded."
 
 
 def _absent(finding: Finding, absent: Mapping[str, str]) -> Finding:

@@ -126,7 +126,7 @@ def present_assets(metrics: Mapping[str, Metric], registry: Registry) -> tuple[d
             try:
                 assets[asset] = asset_sha256(asset, registry)
             except AbsentError as error:
-                absent[name] = str(error)
+                absent[name] = f"{absent[name]} {error}" if name in absent else str(error)
     return assets, absent
 
 

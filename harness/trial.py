@@ -113,7 +113,7 @@ def run_trial(bench: Bench, trial: PlannedTrial, session: int, halves: Iterable[
             if case.speed_only
             else feature_rows(made, bench.extractors, bench.metrics, hashes, bench.references),
             flags=flags,
-            info={**info, **made.info},
+            info={**info, "video_shape": list(np.shape(made.video)[:3]), **made.info},
         )
         check_json(record)
         if bench.folder is None or trial.block not in bench.kept:

@@ -26,7 +26,9 @@ def horizons(reading: Reading, group: str) -> list[Horizon]:
     finished = reading.finished(group)
     kept = {name for record in finished for name in record.frame_values}
     order = dict.fromkeys([*reading.manifest.suite.metrics, *sorted(kept)])
-    found = (horizon(finished, group, name) for name in order if name in kept)
+    found = (
+        horizon(finished, group, name, baseline=reading.manifest.suite.baseline) for name in order if name in kept
+    )
     return [course for course in found if course is not None]
 
 

@@ -72,8 +72,8 @@ def response_table(suite: Suite, found: Sequence[Response], styles: Mapping[str,
     heads = [Column(metric_title(r.metric), u.label, "number") for r, u in zip(found, shown, strict=True)]
     rows = []
     for arm in styles:
-        if arm == suite.baseline:
-            continue
+        if arm == suite.baseline or not any(arm in response.findings for response in found):
+            continue  # an arm that was not run has nothing to show
         cells = [Cell(arm, arm=arm)]
         for response, unit in zip(found, shown, strict=True):
             finding = response.findings.get(arm)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from harness.scoring.folder import Tell
     from harness.videos.reading import Reading
 
+LARGEST_SIDE = 8192
 TOLD_BY_MAKERS = ("token_accuracy", "model_bits_per_token")
 """Quality metrics that are read off a maker's tokens, not off its video."""
 
@@ -94,8 +95,9 @@ def score(
         "reading": reading.model_dump(mode="json"),
     }
     kept = Kept(output or results_root(results) / "score" / digest(asked), asked, fresh=fresh)
+    learned = bool(extractors) or any(metric.assets for metric in used.values())
     try:
-        with stop_on_sigterm(), nullcontext() if not extractors else reproducible(where, thread_count(None)):
+        with stop_on_sigterm(), reproducible(where, thread_count(None)) if learned else nullcontext():
             scored = score_folder(question, found, references, kept, tell or (lambda done, total, name: None))
     except KeyboardInterrupt as error:
         raise StoppedError(
@@ -147,13 +149,13 @@ def _reading(frames: int | None, start: int, fps: float | None, size: str | None
         if match is None:
             raise UsageError(f"--size takes HEIGHTxWIDTH in pixels, not {size!r}. Try: --size 256x256")
         height, width = int(match[1]), int(match[2])
+        if not (1 <= height <= LARGEST_SIDE and 1 <= width <= LARGEST_SIDE):
+            raise UsageError(f"--size takes sides of 1 to {LARGEST_SIDE} pixels, not {size!r}. Try: --size 256x256")
     try:
         return Reading(frames=frames, start=start, fps=fps, height=height, width=width, crop=crop)
     except ValidationError as error:
         first = error.errors()[0]
-        name = str(first["loc"][0])
-        option = "size" if name in ("height", "width") else name
-        raise UsageError(f"--{option}: {first['msg'].lower()}, not {first['input']!r}.") from error
+        raise UsageError(f"--{first['loc'][0]}: {first['msg'].lower()}, not {first['input']!r}.") from error
 
 
 def _missing(chosen: dict[str, Metric], reference: Path | None) -> dict[str, str]:
@@ -162,11 +164,14 @@ def _missing(chosen: dict[str, Metric], reference: Path | None) -> dict[str, str
 
     missing: dict[str, str] = {}
     for name, metric in chosen.items():
-        try:
-            for asset in metric.assets:
+        lacking = []
+        for asset in metric.assets:
+            try:
                 asset_path(asset)
-        except AbsentError as error:
-            missing[name] = str(error)
+            except AbsentError as error:
+                lacking.append(str(error))
+        if lacking:
+            missing[name] = " ".join(lacking)
             continue
         if reference is None:
             missing[name] = "needs videos to compare with. Name their folder with --reference"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.assets.locate import AbsentError, asset_sha256
 from harness.cli.builtin import load_builtin
 from harness.cli.listing import zoo_folder
 from harness.cli.verbs import load_metrics
@@ -66,7 +69,8 @@ def check_weights(manifest: Manifest, registry: Registry, notes: Notes) -> None:
     """Note every weight file whose recorded SHA-256 is not that of the file on this machine; torch is not needed."""
     named = dict(recorded_files(manifest.context, registry, notes))
     anonymous = set(recorded_hashes(manifest.context.get("extractors") or {})) - set(named.values())
-    if not named and not anonymous:
+    assets = dict(manifest.context.get("assets") or {})
+    if not named and not anonymous and not assets:
         notes.skip("weights", "the run's context names no weight file")
         return
     present: dict[str, str] = {}
@@ -81,9 +85,32 @@ def check_weights(manifest: Manifest, registry: Registry, notes: Notes) -> None:
             notes.problem("weights", name, f"recorded is SHA-256 {recorded}, present is {present[name]} ({path})")
     folder = zoo_folder()
     here = {file_sha256(path) for path in folder.glob("*.safetensors")} if anonymous and folder else set()
+    here |= found_elsewhere(registry) if anonymous - here else set()
     for recorded in sorted(anonymous - here):
         notes.problem("weights", "extractor", f"no weight file of this machine has the recorded SHA-256 {recorded}")
     notes.count("weights", len(anonymous & here))
+    for name, recorded in sorted(assets.items()):
+        try:
+            present[name] = asset_sha256(name, registry)
+        except AbsentError as error:
+            notes.skip("weights", str(error))
+            continue
+        except DiptychError as error:
+            notes.problem("weights", name, str(error))
+            continue
+        notes.count("weights")
+        if present[name] != recorded:
+            notes.problem("weights", name, f"recorded is SHA-256 {recorded}, present is {present[name]}")
+
+
+def found_elsewhere(registry: Registry) -> set[str]:
+    """SHA-256 of the assets that are here (cache, mirrors), and of the file that ``DIPTYCH_I3D`` names."""
+    found: set[str] = set()
+    for entry in registry.list("asset"):
+        with contextlib.suppress(DiptychError):
+            found.add(asset_sha256(entry.name, registry))
+    named = Path(os.environ.get("DIPTYCH_I3D", ""))
+    return found | ({file_sha256(named)} if named.is_file() else set())
 
 
 def recorded_files(context: Mapping[str, Any], registry: Registry, notes: Notes) -> Iterator[tuple[str, str]]:

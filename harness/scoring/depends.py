@@ -14,8 +14,7 @@ import harness.metrics
 import harness.scoring
 import harness.videos
 from harness import __version__
-from harness.assets.locate import asset_path
-from harness.files import file_sha256
+from harness.assets.locate import asset_sha256
 from harness.protocols import Extractor
 from harness.types import Metric
 
@@ -37,8 +36,9 @@ def dependencies(
     for name, metric in metrics.items():
         if metric.scale != "set":
             found[name] = {
-                "packages": _versions({*READING, *metric.packages}),
-                "weights_sha256": {asset: file_sha256(asset_path(asset)) for asset in metric.assets},
+                "packages": _versions({*READING, *metric.packages, *(("torch",) if metric.assets else ())}),
+                "weights_sha256": {asset: asset_sha256(asset) for asset in metric.assets},
+                "device": device if metric.assets else "cpu",
                 "code_sha256": _sha256({*_sources(), *_module_file(metric.compute)}),
             }
     for space, extractor in extractors.items():

@@ -86,7 +86,3 @@ class ScoreFacts(Data):
     kept: str
     reused: int = 0
     notes: tuple[str, ...] = ()
-
-    def videos_read(self) -> list[tuple[str, VideoFacts]]:
-        """Path and facts of every video of the folder that was read."""
-        return [(video.path, video.facts) for video in self.videos if video.facts is not None]

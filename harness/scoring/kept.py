@@ -19,6 +19,10 @@ from harness.videos.reading import VideoFacts
 LINES, ASKED = "scores.jsonl", "asked.json"
 
 
+class KeepingError(DiptychError):
+    """What was computed cannot be written down: no fault of a video, and nothing goes on."""
+
+
 class Row(Data):
     """What was computed of one file, or of a pair of files.
 
@@ -81,6 +85,11 @@ class Kept:
         self.torn = 0
         text = json.dumps(asked, indent=1, sort_keys=True).encode() + b"\n"
         there = folder / ASKED
+        if (folder / LINES).exists() and not there.exists():
+            raise DiptychError(
+                f"{folder / LINES} is there and is no file of ours: nothing says what was asked. Choose another folder "
+                "with --output."
+            )
         if fresh:
             (folder / LINES).unlink(missing_ok=True)
         elif there.exists() and there.read_bytes() != text:
@@ -96,33 +105,33 @@ class Kept:
     def _read(self, path: Path) -> None:
         if not path.exists():
             return
-        sound = []
+        sound, damaged = [], []
         for line in path.read_bytes().splitlines(keepends=True):
             row = parse(line)
             if row is None:
-                self.torn += 1
+                damaged.append(line)
             else:
                 self.rows[row.key] = merged(self.rows.get(row.key), row)
                 sound.append(line)
-        if self.torn:
+        self.torn = len(damaged)
+        if damaged:
+            write_atomically(path.with_suffix(".torn"), b"".join(damaged))
             write_atomically(path, b"".join(sound))
 
     def add(self, row: Row) -> Row:
         """Append a row, which is on disk when this returns, and return it with what was known before."""
         text = as_json(row, "a video's scores")
         line = text[:-1] + b',"checksum":"%s"}\n' % checksum(text)
-        descriptor = os.open(self.folder / LINES, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            while line:  # a disk that is nearly full takes a part
-                line = line[os.write(descriptor, line) :]
-            os.fsync(descriptor)
+            with (self.folder / LINES).open("ab") as file:
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
         except OSError as error:
-            raise DiptychError(
-                f"{self.folder / LINES} cannot be written: {error.strerror or error}. What it holds is kept; the same "
-                "command goes on from there, or choose another folder with --output."
+            raise KeepingError(
+                f"the scores cannot be written to {self.folder / LINES}: {error.strerror or error}. What is there is "
+                "kept: make room and ask again, or choose another folder with --output."
             ) from error
-        finally:
-            os.close(descriptor)
         self.rows[row.key] = merged(self.rows.get(row.key), row)
         return self.rows[row.key]
 

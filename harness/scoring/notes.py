@@ -36,7 +36,7 @@ def notes_of(
         notes.append(f"{what} not looked at, with suffixes that are not those of videos")
     if kept.torn:
         what = "1 damaged line" if kept.torn == 1 else f"{kept.torn} damaged lines"
-        notes.append(f"{what} of {kept.folder} set aside, and computed again")
+        notes.append(f"{what} of {kept.folder} set aside (scores.torn), and computed again")
     return tuple(notes)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,11 +36,7 @@ def videos_in(folder: Path, what: str) -> list[Path]:
     if not folder.is_dir():
         kind = "is a file, not a folder" if folder.exists() else "does not exist"
         raise UsageError(f"the {what} {str(folder)!r} {kind}. Name a folder of videos.")
-    found = [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in VIDEO_SUFFIXES and not any(p.startswith(".") for p in path.relative_to(folder).parts)
-    ]
+    found = sorted(path for path in _files(folder) if path.suffix.lower() in VIDEO_SUFFIXES)
     if not found:
         read = " ".join(VIDEO_SUFFIXES)
         raise UsageError(f"the {what} {str(folder)!r} holds no video. Suffixes that are read: {read}")
@@ -48,11 +45,20 @@ def videos_in(folder: Path, what: str) -> list[Path]:
 
 def other_files(folder: Path) -> int:
     """How many files below a folder are no videos by their suffix; hidden ones are not counted."""
-    return sum(
-        path.is_file() and path.suffix.lower() not in VIDEO_SUFFIXES
-        for path in folder.rglob("*")
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
+    return sum(path.suffix.lower() not in VIDEO_SUFFIXES for path in _files(folder))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Every file below a folder that is not hidden; links to folders are followed, and loops of them are not."""
+    seen: set[str] = set()
+    for root, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(root)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(root) / name for name in names if not name.startswith("."))
 
 
 def stem(folder: Path, path: Path) -> str:

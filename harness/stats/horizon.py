@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.stats.paired import cluster_means, few_clusters, t_quantile
-from harness.stats.pairing import tabulate
+from harness.stats.pairing import tabulate, without_mismatches
 from harness.store.records import TrialRecord
 
 LEVEL = 0.95
@@ -64,7 +64,9 @@ class Horizon:
         return len(next(iter(self.courses.values())).means)
 
 
-def horizon(records: Iterable[TrialRecord], group: str, metric: str, level: float = LEVEL) -> Horizon | None:
+def horizon(
+    records: Iterable[TrialRecord], group: str, metric: str, level: float = LEVEL, *, baseline: str | None = None
+) -> Horizon | None:
     """Return how ``metric`` goes along the frames in ``group``, or None where no block has it for every arm.
 
     Args:
@@ -72,12 +74,15 @@ def horizon(records: Iterable[TrialRecord], group: str, metric: str, level: floa
         group: Stratum.
         metric: Name of a metric with a value per frame.
         level: Coverage asked for.
+        baseline: The arm that halves must be matched to, as for the findings; None takes all.
 
     Example:
         >>> horizon([], "crafter-9x9", "psnr") is None
         True
     """
-    table = {block: halves for block, halves in tabulate(records).items() if block[0] == group}
+    tried = tabulate(records)
+    matched = tried if baseline is None else without_mismatches(tried, baseline)[0]
+    table = {block: halves for block, halves in matched.items() if block[0] == group}
     arms = sorted({arm for halves in table.values() for arm, record in halves.items() if metric in record.frame_values})
     blocks = [
         block

@@ -10,14 +10,20 @@ from collections.abc import Iterable, Sequence
 
 from harness.store.records import BlockKey, TrialRecord
 
-Key = tuple[BlockKey, str, str]
+Key = tuple[BlockKey, int, str, str]
 
 
 def without_repeated_references(record: TrialRecord, halves: Iterable[TrialRecord]) -> TrialRecord:
-    """Leave out the reference rows that another record of the block keeps already."""
-    kept = {name: rows.reference for half in halves for name, rows in half.features.items() if rows.reference}
+    """Leave out the reference rows that another record of the block, of the same session, keeps already."""
+    kept: dict[Key, list[float]] = {}
+    for half in halves:
+        for name, rows in half.features.items():
+            if rows.reference:
+                kept.setdefault(_key(half, name), rows.reference)
+    own = {name: rows.reference for name, rows in record.features.items() if rows.reference}
+    repeated = {name for name, row in own.items() if kept.get(_key(record, name)) == row}
     features = {
-        name: rows.model_copy(update={"reference": []}) if rows.reference and kept.get(name) == rows.reference else rows
+        name: rows.model_copy(update={"reference": []}) if name in repeated else rows
         for name, rows in record.features.items()
     }
     return record.model_copy(update={"features": features})
@@ -49,4 +55,5 @@ def _filled(record: TrialRecord, kept: dict[Key, list[float]]) -> TrialRecord:
 
 
 def _key(record: TrialRecord, space: str) -> Key:
-    return record.block, record.hashes.get("reference", ""), space
+    # of one session: another may run in another context, where features differ in their last digits
+    return record.block, record.session, record.hashes.get("reference", ""), space

@@ -13,6 +13,7 @@ from harness.metrics.by_frame import mean_of_frames
 from harness.store.lines import line_facts, parse_line, sound_length
 from harness.store.names import TRIALS
 from harness.store.records import BlockKey, Manifest, PlannedTrial, TrialRecord
+from harness.store.references import with_references
 from harness.store.sessions import read_sessions
 from harness.trial import check_hashes
 from harness.types import Made, Metric
@@ -51,7 +52,8 @@ def check_lines(folder: Path, manifest: Manifest, notes: Notes) -> dict[int, Tri
         if check_planned(record, manifest.plan.trials, where, notes):
             admit(record, number, found, notes)
     notes.count("records", len(found))
-    return {index: record for index, (_, record) in sorted(found.items())}
+    whole = with_references([record for _, (_, record) in sorted(found.items())])
+    return {record.index: record for record in whole}
 
 
 def known_sessions(folder: Path, notes: Notes) -> float:
@@ -129,7 +131,7 @@ def check_complete(
     every other half that the same maker made has one.
     """
     makers = {arm.name: arm.maker for arm in manifest.suite.arms}
-    names = judged_metrics(manifest.suite)
+    names = [name for name in judged_metrics(manifest.suite) if name not in manifest.absent_metrics]
     finished = [record for record in records.values() if record.status == "finished"]
     valued: dict[tuple[BlockKey, str | None, str], str] = {}
     for record in finished:

@@ -29,7 +29,8 @@ def read_video(path: Path, reading: Reading | None = None) -> ReadVideo:
     check_openable(path)
     found = read_tensor(path, reading) if path.suffix.lower() in TENSOR_SUFFIXES else decode_file(path, reading)
     if len(found.frames) == 0:
-        raise VideoError(f"has {found.facts.stored_frames} frames: --start {reading.start} skips them all")
+        held = found.facts.stored_frames
+        raise VideoError(f"has {held} frames; none is left from frame {reading.start} on (--start)")
     if reading.frames is not None and len(found.frames) < reading.frames:
         asked = f"{reading.frames} frames from {reading.start}" if reading.start else f"{reading.frames} frames"
         raise VideoError(
@@ -49,7 +50,7 @@ def check_openable(path: Path) -> None:
         if stat.S_ISDIR(mode.st_mode):
             raise VideoError("is a folder, not a video")
         if not stat.S_ISREG(mode.st_mode):  # opening a pipe would wait for ever
-            raise VideoError("is no regular file")
+            raise VideoError("is not a regular file")
         with path.open("rb"):
             pass
     except OSError as error:

@@ -34,8 +34,8 @@ class Reading(Data):
     frames: int | None = Field(default=None, ge=1)
     start: int = Field(default=0, ge=0)
     fps: float | None = Field(default=None, gt=0, le=1000, allow_inf_nan=False)
-    height: int | None = Field(default=None, ge=1, le=16384)
-    width: int | None = Field(default=None, ge=1, le=16384)
+    height: int | None = Field(default=None, ge=1)
+    width: int | None = Field(default=None, ge=1)
     crop: bool = False
 
     def __str__(self) -> str:

@@ -68,7 +68,12 @@ def load(path: Path) -> NDArray[Any]:
     except VideoError:
         raise
     except Exception as error:  # zipfile and safetensors raise classes of their own, told here like the rest
-        raise VideoError(f"is no readable array: {_why(error)}") from error
+        text = str(error).strip().split("\n")[0] or type(error).__name__
+        if "pickle" in text or "Python objects" in text:  # NumPy's advice is to load it unsafely
+            raise VideoError("is no array of numbers: broken, or pickled objects, which are never loaded") from error
+        if "mmap length" in text:
+            raise VideoError("is cut off: its header promises more than it holds") from error
+        raise VideoError(f"is no readable array: {text}") from error
 
 
 def _only(arrays: dict[str, NDArray[Any]]) -> NDArray[Any]:
@@ -89,20 +94,15 @@ def checked(array: NDArray[Any]) -> NDArray[np.uint8]:
     shape = list(array.shape)
     if array.dtype != np.uint8:
         if np.issubdtype(array.dtype, np.floating):
-            finite = bool(np.isfinite(array).all())
-            least, most = (float(np.nanmin(array)), float(np.nanmax(array))) if array.size else (0.0, 0.0)
+            what = f"holds {array.dtype} {shape}"
+            if not np.isfinite(array).all():
+                raise VideoError(f"{what}, with NaN or infinity, which no pixel is; expected uint8 in 0 … 255")
+            least, most = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
             hint = "x.round()" if most > 1.0 else "(x * 255).round()" if least >= 0.0 else "((x + 1) * 127.5).round()"
-            what = f"holds {array.dtype} {shape}" + ("" if finite else ", with NaN or infinity")
             raise VideoError(f"{what}; expected uint8 in 0 … 255. Convert: {hint}.clip(0, 255).astype('uint8')")
         raise VideoError(f"holds {array.dtype} {shape}; expected uint8 [frames, height, width, 3]")
     if array.ndim != 4 or array.shape[-1] != 3 or 0 in array.shape:
-        moved = " (channels stand elsewhere; move them last)" if 3 in array.shape and array.ndim == 4 else ""
+        elsewhere = array.ndim == 4 and array.shape[-1] != 3 and 3 in array.shape
+        moved = " (channels stand elsewhere; move them last)" if elsewhere else ""
         raise VideoError(f"holds uint8 {shape}; expected [frames, height, width, 3]{moved}")
     return array
-
-
-def _why(error: Exception) -> str:
-    text = str(error).strip().split("\n")[0] or type(error).__name__
-    if "pickle" in text or "Python objects" in text:
-        return "no array of numbers begins here (Python objects are never loaded)"
-    return "it is cut off, its header promises more than it holds" if "mmap length" in text else text

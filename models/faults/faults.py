@@ -60,7 +60,7 @@ def freeze(frames: Frames, strength: int, rng: np.random.Generator) -> Frames:
 
 
 def shuffle(frames: Frames, strength: int, rng: np.random.Generator) -> Frames:
-    """Shuffle time inside windows of the strength's length; no frame stays where it was."""
+    """Shuffle time inside windows of the strength's length; no frame stays but one that is left over at the end."""
     count = len(frames)
     window = SHUFFLE_WINDOW_FRAMES[strength - 1] or count
     order = np.arange(count)

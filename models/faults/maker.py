@@ -16,7 +16,7 @@ from harness.registry import REGISTRY
 from harness.types import Arm, Case, Made, Repeats
 from models.faults.clips import Source, real_clip, world_clips
 from models.faults.declared import ArmParams, CaseParams
-from models.faults.faults import FAULTS
+from models.faults.faults import FAULTS, SWAPPED_PAIRS
 
 
 class FaultMaker:
@@ -40,7 +40,9 @@ class FaultMaker:
         asked = read_params(ArmParams, arm.params, f"arm {arm.name!r}")
         if asked.fault != "none" and asked.strength > FAULTS[asked.fault].strengths:
             raise UsageError(f"fault {asked.fault!r} has strengths 1 to {FAULTS[asked.fault].strengths}.")
-        self.clip(case)
+        frames = len(self.clip(case).frames)
+        if asked.fault == "swap" and SWAPPED_PAIRS[asked.strength - 1] > frames // 2:
+            raise UsageError(f"{frames} frames have no {SWAPPED_PAIRS[asked.strength - 1]} pairs to swap.")
 
     def context(self) -> dict[str, Any]:
         """What made or holds the clips."""
@@ -51,7 +53,8 @@ class FaultMaker:
         asked = read_params(CaseParams, case.params, f"case {case.name!r}")
         if (asked.world is None) == (asked.file is None):
             raise UsageError(f"case {case.name!r} names either a world or a file.")
-        key = (asked.world, asked.split, asked.index, asked.file, asked.start, asked.fps, asked.height, asked.frames)
+        size = (asked.height, asked.width, asked.frames)
+        key = (asked.world, asked.split, asked.index, asked.file, asked.start, asked.fps, *size)
         if key not in self._clips:
             if asked.world is None:
                 self._clips[key] = real_clip(asked)

@@ -46,6 +46,7 @@ def test_it_is_left_out_with_its_reason(
     assert "diptych assets fetch" in found["lpips"]["reason"]
     assert "metric fvd is left out" in err
     assert set(said["context"]["absent_metrics"]) == {"fvd", "lpips"}
+    assert run(["verify", said["path"]]) == 0  # what was left out is not missing
     page = tmp_path / "page.html"
     assert run(["report", said["path"], "-o", str(page)]) == 0
     assert "DIPTYCH_I3D" in page.read_text()
@@ -61,3 +62,27 @@ def test_a_suite_that_is_judged_by_it_is_refused(
     err = capfd.readouterr().err
     assert "is judged by fvd, which cannot be computed here" in err
     assert "Traceback" not in err
+
+
+@pytest.mark.full
+def test_a_rerun_knows_the_features_of_every_arm(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    suite = tmp_path / "two.toml"
+    text = SUITE.replace('["ssim", "fvd", "lpips"]', '["ssim", "kvd[idm-crafter]"]').replace('"absent"', '"two"')
+    suite.write_text(text)
+    assert run(["run", str(suite), "--results", str(tmp_path / "results"), "--json"]) == 0
+    path = json.loads(capfd.readouterr().out.strip().splitlines()[-1])["path"]
+    lines = (Path(path) / "trials.jsonl").read_text().splitlines()
+    kept = [bool(json.loads(line)["features"]["idm-crafter"]["reference"]) for line in lines]
+    assert kept.count(True) == 2  # once a block
+    assert run(["verify", path, "--rerun", "2"]) == 0
+
+
+BASELINES = sorted((Path(__file__).resolve().parents[2] / "results" / "baselines").glob("*/*/manifest.json"))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("manifest", BASELINES, ids=lambda path: path.parent.name)
+def test_committed_baselines_verify(manifest: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    run(["verify", str(manifest.parent), "--json"])
+    said = json.loads(capfd.readouterr().out.strip().splitlines()[-1])
+    assert [problem for problem in said["problems"] if problem["what"] != "weights"] == []  # the zoo may move on

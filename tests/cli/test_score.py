@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -169,7 +170,8 @@ def test_a_disk_that_fails_ends_it_with_one_line(
     monkeypatch.setattr(kept, "write_atomically", lambda path, data: None)
     code, said, err = call(capfd, folders[0], "--reference", folders[1], "--metrics", "psnr", "-o", tmp_path / "kept")
     assert (code, said) == (1, None)
-    assert "cannot be written: No space left on device. What it holds is kept" in err
+    assert "the scores cannot be written to" in err
+    assert "No space left on device. What is there is kept" in err
 
 
 def test_an_altered_line_is_noticed(
@@ -376,7 +378,7 @@ def test_a_metric_that_needs_a_reference_is_absent_without_one(
         (("{made}", "--reference", "{empty}", "--metrics", "ssim"), "holds no video"),
         (("{made}", "--metrics", "ssim", "--size", "big"), "--size takes HEIGHTxWIDTH"),
         (("{made}", "--metrics", "ssim", "--frames", "0"), "greater than or equal to 1"),
-        (("{made}", "--metrics", "ssim", "--size", "0x16"), "--size: input should be greater than or equal to 1"),
+        (("{made}", "--metrics", "ssim", "--size", "0x16"), "--size takes sides of 1 to 8192 pixels"),
         (("{made}", "--metrics", "ssim", "--fps", "-3"), "greater than 0"),
         (("{made}", "--metrics", "ssim", "--fps", "inf"), "--fps: input should be"),
     ],
@@ -410,8 +412,52 @@ def test_the_verb_says_the_same_and_the_table_is_readable(
     out = capfd.readouterr().out
     assert f"{facts.metrics['ssim'].value:.3f}"[:4] in out
     assert "not scored" in out
-    assert "ffv1 bgr0, lossless" in out
-    assert "bt601 (assumed), limited range (assumed)" in out
-    assert "9 of 16 videos scored (10 rows kept from before)" in out
+    assert "7 videos: 8 frames of 48x64, 10 fps, ffv1 bgr0, lossless; colour: rgb" in out
+    assert "bt601 (assumed), limited range (assumed)" in " ".join(out.split())
+    assert "9 of 16 videos scored (10 kept from before)" in out
     with pytest.raises(UsageError, match="did you mean"):
         score(made, ["ssimm"], true)
+
+
+def test_a_space_that_refuses_a_video_costs_only_its_own_metrics(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    made, true = tmp_path / "made", tmp_path / "true"
+    for folder, seed in ((made, 1), (true, 2)):
+        folder.mkdir()
+        for number in range(3):
+            side = 33 if number == 0 else 32  # the tokenizer's features need sides divisible by 8
+            np.save(folder / f"c{number}.npy", spoiled(np.full((4, side, side, 3), 90, np.uint8), seed + number))
+    asked = (made, "--reference", true, "--metrics", "ssim,kvd[tokenizer-crafter]", "-o", tmp_path / "kept")
+    code, said, _ = call(capfd, *asked)
+    assert code == 0
+    assert said["metrics"]["ssim"]["n"] == 3
+    assert said["metrics"]["kvd[tokenizer-crafter]"]["n"] == 2
+    first = said["videos"][0]
+    assert first["error"] is None
+    assert "sides divisible by 8" in first["reasons"]["tokenizer-crafter"]
+
+
+def test_odd_folders(folders: tuple[Path, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    made, true = folders
+    os.mkfifo(made / "pipe.mp4")
+    (made / "more").symlink_to(made)  # a loop
+    np.save(made / "alone.npy", moving(4))
+    code, said, _ = call(capfd, made, "--reference", true, "--metrics", "ssim", "-o", tmp_path / "kept")
+    assert code == 0
+    videos = {video["path"]: video for video in said["videos"]}
+    assert videos["pipe.mp4"]["error"] == "is not a regular file"
+    assert len(videos) == GOOD + 2
+    assert videos["alone.npy"]["error"] == "has no reference: the reference folder holds no video called 'alone'"
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / LINES).write_text("mine\n")
+    code, _, err = call(capfd, made, "--reference", true, "--metrics", "ssim", "-o", foreign, "--fresh")
+    assert code == 1
+    assert "is no file of ours" in err
+    assert (foreign / LINES).read_text() == "mine\n"
+    code, said, _ = call(capfd, made, "--reference", true, "--metrics", "ssim", "--start", 6, "-o", tmp_path / "b")
+    alone = next(video for video in said["videos"] if video["path"] == "alone.npy")
+    assert alone["error"] == "has 4 frames; none is left from frame 6 on (--start)"
+    run(["score", str(made), "--reference", str(true), "--metrics", "ssim,fvd", "-o", str(tmp_path / "c")])
+    assert max(map(len, capfd.readouterr().out.splitlines())) <= 100 + len(str(tmp_path))

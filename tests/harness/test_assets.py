@@ -287,6 +287,7 @@ def test_a_full_disk_is_one_clear_message(server: str, monkeypatch: pytest.Monke
         fetch(asset(url=f"{server}/a"))
 
 
+@pytest.mark.full
 def test_a_wheel_is_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     index = tmp_path / "index"
     index.mkdir()

@@ -38,7 +38,7 @@ FACTS = {
 
 def metric(name) -> Metric:
     speed = ("throughput", "passes", "memory", "energy", "bound")
-    for module in (*speed, "psnr", "ssim", "lpips", "tokens", "frechet", "kvd"):
+    for module in (*speed, "psnr", "ssim", "lpips", "tokens", "tokenizer_crafter"):
         __import__(f"harness.metrics.{module}")
     return REGISTRY.entries["metric", name].load()
 

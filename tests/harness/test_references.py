@@ -10,12 +10,15 @@ from harness.store.references import with_references, without_repeated_reference
 BLOCK = BlockKey(group="g", case="c", repetition=0)
 
 
-def record(index: int, reference: list[float], *, truth: str = "t", block: BlockKey = BLOCK) -> TrialRecord:
+def record(
+    index: int, reference: list[float], *, truth: str = "t", block: BlockKey = BLOCK, session: int = 0
+) -> TrialRecord:
     return TrialRecord(
         index=index,
         block=block,
         arm=f"arm{index}",
         seed=1,
+        session=session,
         status="finished",
         started_at="",
         hashes={"reference": truth},
@@ -43,3 +46,14 @@ def test_nothing_is_taken_from_another_block_or_another_truth() -> None:
     other = record(2, [], truth="another")
     assert with_references([first, elsewhere, other]) == [first, elsewhere, other]
     assert json.loads(elsewhere.model_dump_json())["features"]["space"]["reference"] == []
+
+
+def test_rows_of_another_session_are_neither_left_out_against_nor_filled_in() -> None:
+    """A resumed run may be in another context, where a row differs in its last digits."""
+    before, after = record(0, [1.0]), record(5, [1.0000001], session=1)
+    later = record(7, [1.0000001], session=1)
+    kept = without_repeated_references(later, [before, after])
+    assert kept.features["space"].reference == []
+    assert with_references([before, after, kept]) == [before, after, later]
+    same = record(8, [1.0], session=1)
+    assert without_repeated_references(same, [before]) == same

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,10 +16,10 @@ from harness.cli.progress import counting
 from harness.cli.scoring import score
 
 if TYPE_CHECKING:
-    from harness.scoring.facts import ScoreFacts
+    from harness.scoring.facts import MetricScore, ScoreFacts
     from harness.videos.reading import VideoFacts
 
-MOST_ROWS = 40
+MOST_LINES = 40
 FOLDER = click.Path(path_type=Path)
 
 
@@ -87,60 +88,60 @@ def print_scores(output: Output, facts: ScoreFacts) -> None:
         places = decimals(metric.low, metric.high) if metric.low is not None and metric.high is not None else 4
         value = None if metric.value is None else fixed(metric.value, places) if known else f"{metric.value:.4g}"
         interval = interval_text(metric.low, metric.high, places) or "-"
-        rows.append([name, value, interval, metric.unit, metric.direction, metric.n, metric.reason or metric.method])
-    output.table(("metric", "value", "95 % interval", "unit", "better", "n", "how, or why not"), rows)
+        rows.append([name, value, interval, metric.unit, metric.direction, metric.n])
+    output.table(("metric", "value", "95 % interval", "unit", "better", "videos"), rows)
+    lines = [f"{name}: {_how(metric)}" for name, metric in facts.metrics.items()]
     bad = [(video.path, video.error) for video in facts.videos if video.error is not None]
     bad += [(f"reference {name}", why) for name, why in facts.reference_errors.items()]
-    _listed(output, ("not scored", "why"), [list(pair) for pair in bad])
-    part = [
-        (video.path, metric, why)
-        for video in facts.videos
-        if video.error is None
-        for metric, why in video.reasons.items()
-    ]
-    _listed(output, ("scored in part", "without", "why"), [list(row) for row in part])
-    kinds = [*_kinds("video", facts.videos_read()), *_kinds("reference", facts.reference_facts.items())]
-    _listed(output, ("read", "files", "frames", "size", "fps", "stored as", "colour"), kinds)
+    lines += _listed("not scored:", [f"  {printable(name)}: {why}" for name, why in bad])
+    part = [(v.path, what, why) for v in facts.videos if v.error is None for what, why in v.reasons.items()]
+    lines += _listed("scored in part:", [f"  {printable(name)}, without {what}: {why}" for name, what, why in part])
+    videos = [(video.path, video.facts) for video in facts.videos if video.facts is not None]
+    kinds = [*_kinds("videos", videos), *_kinds("reference videos", facts.reference_facts.items())]
+    lines += _listed(f"read as {facts.reading}:", kinds)
     remarks: dict[str, list[str]] = {}
-    for path, read in facts.videos_read():
+    for name, read in [*videos, *((f"reference {name}", read) for name, read in facts.reference_facts.items())]:
         for remark in read.remarks:
-            remarks.setdefault(remark, []).append(path)
-    for path, read in facts.reference_facts.items():
-        for remark in read.remarks:
-            remarks.setdefault(remark, []).append(f"reference {path}")
-    lines = ["", f"read as: {facts.reading}"]
-    lines += [f"note: {', '.join(paths[:3])}{' …' * (len(paths) > 3)}: {what}" for what, paths in remarks.items()]
-    lines += [f"note: {note}" for note in facts.notes]
+            remarks.setdefault(remark, []).append(printable(name))
+    lines += [f"note: {', '.join(names[:3])}{' …' * (len(names) > 3)}: {what}" for what, names in remarks.items()]
+    lines += [f"note: {printable(note)}" for note in facts.notes]
     scored = sum(video.error is None for video in facts.videos)
-    lines.append(
-        f"{scored} of {len(facts.videos)} videos scored ({facts.reused} rows kept from before), in {facts.kept}"
-    )
-    output.stream.write("\n".join(lines) + "\n")
+    lines.append(f"{scored} of {len(facts.videos)} videos scored ({facts.reused} kept from before), in {facts.kept}")
+    output.stream.write("\n".join(wrapped(line) for line in lines) + "\n")
 
 
-def _listed(output: Output, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table after an empty line, if there is anything in it; a long one is cut, and that is said."""
-    if not rows:
-        return
-    output.stream.write("\n")
-    output.table(columns, rows[:MOST_ROWS])
-    if len(rows) > MOST_ROWS:
-        output.stream.write(f"… and {len(rows) - MOST_ROWS} more; all of them: --json\n")
+def _how(metric: MetricScore) -> str:
+    if metric.value is None:
+        return metric.reason or ""
+    return metric.method + (f"; no interval: {metric.reason}" if metric.reason else "")
 
 
-def _kinds(what: str, files: Iterable[tuple[str, VideoFacts]]) -> list[list[object]]:
+def _listed(title: str, lines: Sequence[str]) -> list[str]:
+    """The lines below their title, if there are any; a long list is cut, and that is said."""
+    if not lines:
+        return []
+    more = [f"  … and {len(lines) - MOST_LINES} more; all of them: --json"] if len(lines) > MOST_LINES else []
+    return [title, *lines[:MOST_LINES], *more]
+
+
+def _kinds(what: str, files: Iterable[tuple[str, VideoFacts]]) -> list[str]:
     """One line for all files that were read alike."""
-    counts: Counter[tuple[str, ...]] = Counter()
+    counts: Counter[str] = Counter()
     for _, read in files:
-        size = f"{read.height}x{read.width}"
-        stored = f"{read.stored_height}x{read.stored_width}"
-        rate = "-" if read.stored_fps is None else f"{read.stored_fps:.4g}{' (variable)' if read.variable_rate else ''}"
-        loss = {True: "lossless", False: "lossy", None: "may be lossy"}[read.lossless]
-        counts[
-            str(read.frames),
-            size if size == stored else f"{stored} to {size}",
-            rate,
-            f"{read.codec} {read.pixel_format}, {loss}",
-            read.colour,
-        ] += 1
-    return [[what, count, *kind] for kind, count in counts.most_common()]
+        size, stored = f"{read.height}x{read.width}", f"{read.stored_height}x{read.stored_width}"
+        rate = "" if read.stored_fps is None else f", {read.stored_fps:.4g} fps{' on average' * read.variable_rate}"
+        loss = {True: "lossless", False: "lossy", None: "perhaps lossy"}[read.lossless]
+        scaled = "" if size == stored else f" (stored as {stored})"
+        stored_as = f"{read.codec} {read.pixel_format}, {loss}; colour: {read.colour}"
+        counts[f"{read.frames} frames of {size}{scaled}{rate}, {stored_as}"] += 1
+    return [f"  {count} {what if count > 1 else what[:-1]}: {kind}" for kind, count in counts.most_common()]
+
+
+def wrapped(text: str) -> str:
+    """At most 100 columns; what goes on is indented."""
+    return textwrap.fill(text, 100, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+
+
+def printable(name: str) -> str:
+    """A file's name without what a terminal would obey."""
+    return "".join(c if c.isprintable() else "?" for c in name)
