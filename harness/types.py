@@ -333,6 +333,8 @@ class Made:
         values: Metrics that only the maker can compute, by metric name (``token_accuracy``).
         hashes: SHA-256 of ``prompt``, ``noise``, ``weights`` (needed: halves are matched by them) and ``tokens``.
         info: Anything else worth keeping (JSON).
+        frame_seconds: Seconds from the start of the last timed repeat to each frame's completion, in order; empty where
+            the maker does not tell.
         tokens: Generated tokens, int ``[frames, rows * columns]``, or None.
         actions: Ids of the actions, int ``[frames]``, or None: ``actions[t]`` leads to generated frame t from the one
             before it (for t = 0, from the last prompt frame).
@@ -352,6 +354,7 @@ class Made:
     energy_joules: float | None = None
     flags: list[str] = field(default_factory=list)
     info: dict[str, Any] = field(default_factory=dict)
+    frame_seconds: list[float] = field(default_factory=list)
     tokens: Any = None
     actions: Any = None
     world: str | None = None

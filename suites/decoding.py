@@ -40,6 +40,8 @@ METRICS = (
     "tokens_per_second",
     "passes",
     "frame_latency_seconds",
+    "time_to_first_frame_seconds",
+    "inter_frame_latency_seconds",
     "bound_fraction",
     "energy_joules_per_frame",
     "peak_memory_bytes",
@@ -71,6 +73,8 @@ THRESHOLDS = (
     Threshold(metric="frames_per_second", tau=SPEED_TAU, why=SPEED_WHY),
     Threshold(metric="tokens_per_second", tau=SPEED_TAU, why="the threshold of frames_per_second"),
     Threshold(metric="frame_latency_seconds", tau=SPEED_TAU, why="the threshold of frames_per_second"),
+    Threshold(metric="time_to_first_frame_seconds", tau=SPEED_TAU, why="the threshold of frames_per_second"),
+    Threshold(metric="inter_frame_latency_seconds", tau=SPEED_TAU, why="the threshold of frames_per_second"),
     Threshold(metric="peak_memory_bytes", tau=0.05, why="the process on a CPU is not measured better"),
     Threshold(metric="passes", tau=0.01, why="counted, not measured"),
     Threshold(metric="ssim", tau=0.01, why="the floor of shifted seeds in suite null, 64 clips"),
@@ -140,7 +144,7 @@ def scale(name: str, nine: int, wide: int, random: int) -> Scale:
 DECODING = register("suite", "decoding")(
     Suite(
         name="decoding",
-        version=2,
+        version=3,
         question="How much faster is diagonal decoding than sequential decoding, and what does it cost in quality?",
         arms=ARMS,
         baseline="sequential",

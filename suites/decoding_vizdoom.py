@@ -62,7 +62,7 @@ def scale(name: str, clips: int, split: str = "test") -> Scale:
 DECODING_VIZDOOM = register("suite", "decoding-vizdoom")(
     Suite(
         name="decoding-vizdoom",
-        version=1,
+        version=2,
         question="Does what diagonal decoding gains and costs on Crafter hold on first-person 3-D views?",
         arms=ARMS,
         baseline="sequential",

@@ -17,7 +17,7 @@ def scale(name: str, clips: int) -> Scale:
 NULL = register("suite", "null")(
     Suite(
         name="null",
-        version=2,
+        version=3,
         question="How much do speed and quality differ where nothing was changed?",
         arms=(
             Arm(name="sequential", summary="the baseline", maker="decoding", params=SEQUENTIAL),

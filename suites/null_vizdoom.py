@@ -10,7 +10,7 @@ from suites.null import NULL
 NULL_VIZDOOM = register("suite", "null-vizdoom")(
     Suite(
         name="null-vizdoom",
-        version=1,
+        version=2,
         question="How much do speed and quality differ on ViZDoom clips where nothing was changed?",
         arms=NULL.arms,
         baseline=NULL.baseline,

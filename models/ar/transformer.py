@@ -176,24 +176,21 @@ class VideoTransformer(nn.Module):
         return self.logits(self.hidden(tokens, rotary, attend))
 
 
-def grouped_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+def packed_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
     """Attend with grouped heads packed into the query axis, so that keys are never repeated.
 
     Args:
         q: ``[B, heads, N, D]``.
         k: ``[B, kv_heads, M, D]``.
         v: ``[B, kv_heads, M, D]``.
-        mask: Bool ``[N, M]``, True where seen, or None for everything.
+        bias: Added to the scores, ``[heads / kv_heads · N, M]``: 0 where seen, −inf elsewhere; None for everything.
 
     Returns:
         ``[B, heads, N, D]``.
     """
     batch, heads, length, width = q.shape
-    groups = heads // k.shape[1]
-    packed = q.reshape(batch, k.shape[1], groups * length, width)
-    if mask is not None:
-        mask = mask.repeat(groups, 1)
-    return F.scaled_dot_product_attention(packed, k, v, attn_mask=mask).reshape(batch, heads, length, width)
+    packed = q.reshape(batch, k.shape[1], heads // k.shape[1] * length, width)
+    return F.scaled_dot_product_attention(packed, k, v, attn_mask=bias).reshape(batch, heads, length, width)
 
 
 def causal_attention(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:

@@ -2,75 +2,33 @@
 
 Per pass it reads a row of the compiled tables, runs the transformer on the fed tokens, writes their keys and values
 into the cache by slot, attends under the mask of :mod:`models.decoding.visibility`, samples, and writes the tokens.
-Nothing inside a generation asks the device for a value.
+Nothing between the first pass and the last asks the device for a value. On CUDA the passes are replays of captured
+graphs, one per bucket of shapes (:mod:`models.decoding.graphs`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from harness.errors import DiptychError
-from models.ar.transformer import VideoTransformer, grouped_attention, rotary_table
+from harness.errors import DiptychError, UsageError
+from models.ar.prepared import PreparedTransformer, prepared
+from models.ar.transformer import VideoTransformer, packed_attention, rotary_table
 from models.decoding import noise as noise_source
+from models.decoding.cache import Cache
+from models.decoding.frame_times import FrameTimes
+from models.decoding.graphs import CaptureFacts, Graphs
 from models.decoding.sampling import Sampler, pick
+from models.decoding.steps import DeviceTables, Step, assign_buckets, exact_step
 from models.decoding.tables import Tables
 
-
-@dataclass(frozen=True)
-class Step:
-    """Device tensors of one pass.
-
-    Attributes:
-        slots: Slots written, ``[inputs]``.
-        sources: Slots whose tokens are fed, ``[inputs]``.
-        lanes: Inputs whose logits are used, ``[predicted]``.
-        targets: Slots predicted, ``[predicted]``.
-        cos: Rotary cosines, ``[inputs, head_dim / 2]``.
-        sin: Rotary sines.
-        mask: Bool ``[inputs, length]``, or None where everything is seen.
-        length: Slots of the cache that are read.
-    """
-
-    slots: Tensor
-    sources: Tensor
-    lanes: Tensor
-    targets: Tensor
-    cos: Tensor
-    sin: Tensor
-    mask: Tensor | None
-    length: int
-
-
-@dataclass(frozen=True)
-class Cache:
-    """Keys and values by slot, the trash slot last: ``[layers, B, kv heads, slots + 1, head_dim]`` each.
-
-    Engines that take turns (the arms of a block) may share one: a generation begins by clearing it.
-    """
-
-    keys: Tensor
-    values: Tensor
-
-    @classmethod
-    def zeros(cls, model: VideoTransformer, slots: int, batch: int = 1) -> Cache:
-        """A cleared cache on the model's device, in its dtype."""
-        shape, weight = model.shape, model.embed_tokens.weight
-        size = (shape.layers, batch, shape.kv_heads, slots + 1, shape.head_dim)
-        return cls(
-            torch.zeros(size, dtype=weight.dtype, device=weight.device),
-            torch.zeros(size, dtype=weight.dtype, device=weight.device),
-        )
-
-    @property
-    def bytes(self) -> int:
-        """Size of both."""
-        return 2 * self.keys.numel() * self.keys.element_size()
+Actions = Callable[[int], Tensor]
+"""``actions(frame)`` → action ids ``[B, actions per frame]``, asked for once ``frame`` is complete."""
 
 
 @dataclass
@@ -82,12 +40,27 @@ class Generation:
         noise_hashes: Per lane, SHA-256 over the noise consumed, by position; of all zeros for greedy.
         logits: ``[B, tokens, image_vocabulary]`` in raster order if a trace was asked for, else None.
         finite: False if a logit was NaN or infinite: such tokens mean nothing.
+        frame_seconds: Seconds from the start to each frame's last token.
     """
 
     tokens: Tensor
     noise_hashes: list[str]
     logits: Tensor | None
     finite: bool = True
+    frame_seconds: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class StreamedFrame:
+    """A frame that is complete while later ones are not.
+
+    Attributes:
+        index: Generated frame, from 0.
+        tokens: int64 ``[B, rows, columns]``.
+    """
+
+    index: int
+    tokens: Tensor
 
 
 class Engine:
@@ -98,102 +71,144 @@ class Engine:
         tables: Compiled schedule.
         sampler: How tokens are drawn.
         batch: Lanes decoded together.
-        pad: True feeds every pass at full table width, surplus lanes writing to a trash slot. One fixed shape is what
-            graph capture needs; on CPU it only costs time.
+        pad: True feeds every pass at its bucket's shape, surplus lanes writing to a trash slot: what graph capture
+            needs, and on a CPU only a loss of time. None: on CUDA.
         cache: Used instead of a cache of its own; must be of the size that :meth:`Cache.zeros` gives for this grid.
     """
 
     def __init__(
         self,
-        model: VideoTransformer,
+        model: VideoTransformer | PreparedTransformer,
         tables: Tables,
         sampler: Sampler,
         *,
         batch: int = 1,
-        pad: bool = False,
+        pad: bool | None = None,
         cache: Cache | None = None,
     ) -> None:
-        self.model, self.tables, self.sampler, self.batch, self.pad = model, tables, sampler.check(), batch, pad
-        shape, grid = model.shape, tables.grid
-        weight = model.embed_tokens.weight
-        self.device, self.dtype = weight.device, weight.dtype
-        self.cache = cache or Cache.zeros(model, grid.slots, batch)
+        self.model, self.tables, self.sampler, self.batch = prepared(model), tables, sampler.check(), batch
+        shape, grid = self.model.shape, tables.grid
+        self.device, self.dtype = self.model.device, self.model.dtype
+        self.pad = self.device.type == "cuda" if pad is None else pad
+        self.cache = cache or Cache.zeros(self.model, grid.slots, batch)
         self.keys, self.values = self.cache.keys, self.cache.values
         self._tokens = torch.zeros(batch, grid.slots + 1, dtype=torch.int64, device=self.device)
+        self._stream, self._noise_keys = torch.zeros_like(self._tokens), torch.zeros_like(self._tokens)
         self._checksums = torch.zeros_like(self._tokens)
         self._finite = torch.ones((), dtype=torch.bool, device=self.device)
         self._counters = noise_source.vocabulary_counters(shape.image_vocabulary, self.device)
         positions = torch.from_numpy(grid.positions(shape.position_axes)).to(self.device)
         positions = torch.cat([positions, positions[:1]])  # the trash slot sits anywhere
-        self._cos, self._sin = rotary_table(shape, positions, self.dtype)
-        padded = tables.padded() if pad else None
-        self.steps = [self._step(p, padded) for p in range(tables.passes)]
-        self._drawn = torch.from_numpy(_drawn_slots(tables)).to(self.device)
+        cos, sin = rotary_table(shape, positions, self.dtype)
+        self._prefill = exact_step(tables, 0, cos, sin)
+        self._steps: list[Step] = []
+        self._graphs: Graphs | None = None
+        if self.pad:
+            self._graphs = Graphs(DeviceTables(tables, cos, sin), assign_buckets(tables), self._pass, self.device)
+        else:
+            self._steps = [exact_step(tables, p, cos, sin) for p in range(1, tables.passes)]
+        drawn = _drawn_slots(tables)
+        self._drawn = torch.from_numpy(drawn).to(self.device)
+        self._completed = _completed(tables)
+        self._asked = _actions_by_pass(tables)
 
-    def _step(self, pass_: int, padded: dict[str, NDArray[np.int64]] | None) -> Step:
-        tables, entries = self.tables, self.tables.entries
-        part = tables.rows(pass_)
-        slots = torch.from_numpy(entries.slot[part].copy())
-        sources = torch.from_numpy(entries.source[part].copy())
-        target = torch.from_numpy(entries.target[part].copy())
-        lanes = (target >= 0).nonzero()[:, 0]
-        targets = target[lanes]
-        mask = torch.from_numpy(tables.mask(pass_))
-        length = int(tables.visible_length[pass_])
-        if padded is not None and pass_ > 0:
-            columns = (torch.from_numpy(padded[name][pass_ - 1]) for name in ("slot", "source", "lane", "target"))
-            slots, sources, lanes, targets = columns
-            seen = torch.zeros(len(slots) - len(mask), length, dtype=torch.bool)
-            seen[:, 0] = True  # slot 0 is always written: a lane that sees nothing would be NaN
-            mask = torch.cat([mask, seen])
-        slots, sources = slots.to(self.device), sources.to(self.device)
-        return Step(
-            slots=slots,
-            sources=sources,
-            lanes=lanes.to(self.device),
-            targets=targets.to(self.device),
-            cos=self._cos[slots],
-            sin=self._sin[slots],
-            mask=None if bool(mask.all()) else mask.to(self.device),
-            length=length,
-        )
+    def capture(self, *, forced: bool = False) -> CaptureFacts:
+        """Capture the graphs ahead of the first generation, which otherwise does; nothing to do without CUDA.
+
+        Args:
+            forced: For generations with a forced token stream (others capture graphs of their own).
+        """
+        with torch.inference_mode():
+            return self._graphs.capture(forced) if self._graphs else CaptureFacts()
 
     def _run(self, step: Step) -> Tensor:
         """Run one pass and return the logits of its predictions, ``[B, predicted, image_vocabulary]``."""
+        bias, seen = _bias(step.mask, self.model.shape.heads // self.model.shape.kv_heads, self.dtype), step.length
 
         def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            self.keys[layer].index_copy_(2, step.slots, k)
-            self.values[layer].index_copy_(2, step.slots, v)
-            seen = slice(0, step.length)
-            return grouped_attention(q, self.keys[layer][:, :, seen], self.values[layer][:, :, seen], step.mask)
+            keys, values = self.keys[layer], self.values[layer]
+            keys.index_copy_(2, step.slots, k)
+            values.index_copy_(2, step.slots, v)
+            return packed_attention(q, keys[:, :, :seen], values[:, :, :seen], bias)
 
         hidden = self.model.hidden(self._tokens[:, step.sources], (step.cos, step.sin), attend)
         return self.model.logits(hidden[:, step.lanes])
 
-    def _sample(self, step: Step, logits: Tensor, keys: Tensor) -> Tensor:
-        if self.sampler.greedy:
-            return pick(logits, None, self.sampler)
-        bits = noise_source.draw_bits(keys[:, step.targets], self._counters)
-        self._checksums[:, step.targets] = noise_source.checksum(bits, self._counters)
-        return pick(logits, noise_source.gumbel(bits), self.sampler)
+    def _pass(self, step: Step, forced: bool) -> Tensor:
+        """Run one pass, write its tokens, and return its logits."""
+        logits = self._run(step)
+        self._finite &= logits.isfinite().all()
+        if forced:
+            self._tokens[:, step.targets] = self._stream[:, step.targets]
+        elif self.sampler.greedy:
+            self._tokens[:, step.targets] = pick(logits, None, self.sampler)
+        else:
+            bits = noise_source.draw_bits(self._noise_keys[:, step.targets], self._counters)
+            self._checksums[:, step.targets] = noise_source.checksum(bits, self._counters)
+            self._tokens[:, step.targets] = pick(logits, noise_source.gumbel(bits), self.sampler)
+        return logits
 
-    def _load(self, given: Tensor) -> None:
+    def _load(self, given: Tensor, seeds: Sequence[int], forced: Tensor | None, *, clear: bool = True) -> None:
         grid = self.tables.grid
         if given.shape != (self.batch, grid.slots):
             raise DiptychError(
                 f"the token buffer must be [{self.batch}, {grid.slots}] (batch, slots), not {list(given.shape)}."
             )
+        if len(seeds) != self.batch:
+            raise DiptychError(f"{len(seeds)} seeds for {self.batch} lanes.")
         self._tokens.zero_()
-        self._tokens[:, : grid.slots] = given
+        self._tokens[:, : grid.slots] = given.to(self.device)
         self._tokens[:, self._drawn] = 0  # whatever stood there must not be read
-        self.keys.zero_()
-        self.values.zero_()
+        if forced is not None:
+            self._stream[:, self._drawn] = forced.reshape(self.batch, grid.tokens).to(self.device)
+        self._noise_keys.copy_(noise_source.position_keys(list(seeds), grid, self.device))
+        if clear:
+            self.keys.zero_()
+            self.values.zero_()
         self._checksums.zero_()
         self._finite.fill_(True)
 
+    def passes(
+        self, *, forced: bool = False, kept: Tensor | None = None, actions: Actions | None = None
+    ) -> Iterator[int]:
+        """Run all passes over what :meth:`_load` laid down; no value is asked of the device meanwhile.
+
+        Args:
+            forced: Write the forced stream instead of drawing.
+            kept: Buffer of logits by slot to fill, or None.
+            actions: Asked for the actions of each frame before the pass that feeds them, or None.
+
+        Yields:
+            Every frame that is complete, in order, as soon as its last pass was issued.
+        """
+        if self._graphs is not None:
+            self._graphs.rewind()
+        for number in range(self.tables.passes):
+            for frame in self._asked[number] if actions is not None else ():
+                assert actions is not None
+                self._take_actions(frame, actions(frame))
+            if number == 0:
+                step, logits = self._prefill, self._pass(self._prefill, forced)
+            elif self._graphs is None:
+                step = self._steps[number - 1]
+                logits = self._pass(step, forced)
+            elif kept is None:
+                self._graphs.replay(number, forced)
+            else:
+                step, logits = self._graphs.call(number, forced)
+            if kept is not None:
+                kept[:, step.targets] = logits
+            yield from self._completed[number]
+
     @torch.inference_mode()
     def generate(
-        self, given: Tensor, seeds: Sequence[int], *, forced: Tensor | None = None, trace: bool = False
+        self,
+        given: Tensor,
+        seeds: Sequence[int],
+        *,
+        forced: Tensor | None = None,
+        trace: bool = False,
+        clear: bool = True,
     ) -> Generation:
         """Decode one batch.
 
@@ -204,41 +219,83 @@ class Engine:
             forced: Tokens ``[B, frames, rows · columns]`` to write instead of the sampled ones (for timing and
                 comparison on equal streams), or None.
             trace: Keep the logits.
+            clear: False keeps what the cache holds (a fault of the released decoder, for measuring it).
 
         Returns:
-            Tokens, noise hashes and, if asked for, logits.
+            Tokens, noise hashes, times of frames and, if asked for, logits.
         """
         grid = self.tables.grid
-        if len(seeds) != self.batch:
-            raise DiptychError(f"{len(seeds)} seeds for {self.batch} lanes.")
-        self._load(given.to(self.device))
-        keys = noise_source.position_keys(list(seeds), grid, self.device)
-        stream = None
-        if forced is not None:
-            stream = torch.zeros_like(self._tokens)
-            stream[:, self._drawn] = forced.reshape(self.batch, grid.tokens).to(self.device)
+        if self._graphs is not None:
+            self._graphs.capture(forced is not None)  # once; it leaves its traces in the state that is laid down next
+        self._load(given, seeds, forced, clear=clear)
         kept = None
         if trace:
             size = (self.batch, grid.slots + 1, self.model.shape.image_vocabulary)
             kept = torch.zeros(size, dtype=self.dtype, device=self.device)
-        for step in self.steps:
-            logits = self._run(step)
-            self._finite &= logits.isfinite().all()
-            if kept is not None:
-                kept[:, step.targets] = logits
-            if stream is not None:
-                self._tokens[:, step.targets] = stream[:, step.targets]
-            else:
-                self._tokens[:, step.targets] = self._sample(step, logits, keys)
+        times = FrameTimes(self.device)
+        for _ in self.passes(forced=forced is not None, kept=kept):
+            times.mark()
         tokens = self._tokens[:, self._drawn].reshape(self.batch, grid.frames, grid.frame_tokens)
         hashes = [noise_source.digest(row) for row in self._checksums[:, self._drawn]]
-        return Generation(tokens, hashes, None if kept is None else kept[:, self._drawn], bool(self._finite))
+        logits = None if kept is None else kept[:, self._drawn]
+        return Generation(tokens, hashes, logits, bool(self._finite), times.seconds())
+
+    @torch.inference_mode()
+    def stream(self, given: Tensor, seeds: Sequence[int], *, actions: Actions | None = None) -> Iterator[StreamedFrame]:
+        """Decode one batch and hand out every frame as soon as it is complete; tokens as from :meth:`generate`.
+
+        Args:
+            given: As for :meth:`generate`; with ``actions`` those of generated frames are not read.
+            seeds: Case seed of each lane.
+            actions: ``actions(frame)`` gives the action ids ``[B, actions]`` that lead on from ``frame``; it is called
+                once that frame was handed out. None takes them from ``given``.
+
+        Yields:
+            The frames, in order.
+
+        Raises:
+            UsageError: ``actions`` with an order that reads actions ahead of their frame.
+            DiptychError: Not finite logits: such tokens mean nothing.
+        """
+        ahead = self.tables.action_lookahead_passes
+        if actions is not None and ahead:
+            raise UsageError(
+                f"schedule {self.tables.schedule!r} (k = {self.tables.k}) reads the actions of a frame up to {ahead} "
+                "passes before the frame is complete, so they must be known. To supply them while it runs, take an "
+                "order with action_lookahead_passes 0 (diptych schedule NAME), such as diagonal."
+            )
+        if self._graphs is not None:
+            self._graphs.capture(False)
+        self._load(given, seeds, None)
+        grid = self.tables.grid
+        size = (self.batch, grid.rows, grid.columns)
+        for frame in self.passes(actions=actions):
+            first = grid.slot(frame, 0, 0)
+            tokens = self._tokens[:, first : first + grid.frame_tokens].reshape(size).clone()
+            if not bool(self._finite):
+                raise DiptychError(f"the logits of frame {frame} hold NaN or infinity, so its tokens mean nothing.")
+            yield StreamedFrame(frame, tokens)
+
+    def _take_actions(self, frame: int, ids: Tensor) -> None:
+        slots = self.tables.grid.action_slots(frame)
+        if tuple(ids.shape) != (self.batch, len(slots)):
+            size = f"[{self.batch}, {len(slots)}] (batch, actions)"
+            raise DiptychError(f"the actions of frame {frame} must be {size}, not {list(ids.shape)}.")
+        self._tokens[:, slots.start : slots.stop] = ids.to(self.device)
 
     @torch.inference_mode()
     def prefill(self, given: Tensor) -> Tensor:
         """Run the prompt's pass alone (for timing it) and return its logits."""
-        self._load(given.to(self.device))
-        return self._run(self.steps[0])
+        self._load(given, [0] * self.batch, None)
+        return self._run(self._prefill)
+
+
+def _bias(mask: Tensor | None, groups: int, dtype: torch.dtype) -> Tensor | None:
+    """The mask as attention adds it, ``[groups · inputs, length]``: once a pass, and not once a layer."""
+    if mask is None:
+        return None
+    bias = torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(~mask, -torch.inf)
+    return bias.repeat(groups, 1)
 
 
 def _drawn_slots(tables: Tables) -> NDArray[np.int64]:
@@ -247,3 +304,22 @@ def _drawn_slots(tables: Tables) -> NDArray[np.int64]:
     drawn = target[target >= 0].copy()
     drawn.sort()
     return drawn
+
+
+def _completed(tables: Tables) -> list[list[int]]:
+    """Frames that are complete after each pass: a frame waits for those before it, so that they come in order."""
+    last = np.maximum.accumulate(tables.order.reshape(tables.grid.frames, -1).max(axis=1))
+    complete: list[list[int]] = [[] for _ in range(tables.passes)]
+    for frame, pass_ in enumerate(last.tolist()):
+        complete[pass_].append(frame)
+    return complete
+
+
+def _actions_by_pass(tables: Tables) -> list[list[int]]:
+    """Generated frames whose actions are fed for the first time in each pass."""
+    asked: list[list[int]] = [[] for _ in range(tables.passes)]
+    if tables.grid.actions:
+        for frame in range(tables.grid.frames - 1):
+            slot = tables.grid.action_slots(frame).start
+            asked[int(tables.entries.pass_[tables.entries.slot == slot].min())].append(frame)
+    return asked

@@ -17,9 +17,11 @@ from harness.measure import measure, time_once
 from harness.registry import REGISTRY
 from harness.types import Arm, Case, Made, Repeats
 from models.ar.loading import load_transformer
-from models.ar.transformer import VideoTransformer, causal_attention, rotary_table
+from models.ar.prepared import PreparedTransformer
+from models.ar.transformer import causal_attention, rotary_table
 from models.decoding.bound import bound_seconds, interpolated, pass_costs
-from models.decoding.engine import Cache, Engine
+from models.decoding.cache import Cache
+from models.decoding.engine import Engine
 from models.decoding.grid import Grid
 from models.decoding.params import ARM_PARAMS, check_names, clip_of, sampler_of, tables_of, video_model
 from models.decoding.prompts import Prompt, Prompts, sha256
@@ -38,7 +40,7 @@ class Loaded:
     """A model on its device, with its tokenizer."""
 
     card: VideoModel
-    transformer: VideoTransformer
+    transformer: PreparedTransformer
     tokenizer: FSQTokenizer
     weights_sha256: str
 
@@ -99,7 +101,7 @@ class DecodingMaker:
             card: VideoModel = REGISTRY.get("model", name)
             transformer, digest = load_transformer(card, self.device, torch.float32)
             tokenizer = load_tokenizer(card.tokenizer, self.device)
-            self._models[name] = Loaded(card, transformer.eval(), tokenizer, digest)
+            self._models[name] = Loaded(card, PreparedTransformer(transformer, release=True), tokenizer, digest)
         return self._models[name]
 
     def make(self, arm: Arm, case: Case, seed: int, repeats: Repeats) -> Made:
@@ -145,9 +147,11 @@ class DecodingMaker:
                 "max_width": tables.max_width,
                 "action_lookahead_passes": tables.action_lookahead_passes,
                 "cache_bytes": engine.cache.bytes,
+                "frame_seconds": generation.frame_seconds,
                 **self._bound(loaded, tables),
                 **measured.info,
             },
+            frame_seconds=generation.frame_seconds,
             tokens=tokens.numpy(),
             world=loaded.card.world,
             actions=prompt.clip.actions[grid.prompt_frames - 1 : grid.prompt_frames + grid.frames - 1]
@@ -187,9 +191,9 @@ class DecodingMaker:
         """Predicted seconds of one generation from the ceilings measured on this device, once per model; and those."""
         name = loaded.card.name
         if name not in self._ceilings:
-            size = sum(p.numel() * p.element_size() for p in loaded.transformer.parameters())
             # read bandwidth at the size of the weights: a model that fits in a cache is not bound by memory
-            self._ceilings[name] = measure_ceilings(self.device, WIDTHS, buffer_bytes=min(size, 2**27))
+            size = min(loaded.transformer.weight_bytes, 2**27)
+            self._ceilings[name] = measure_ceilings(self.device, WIDTHS, buffer_bytes=size)
         ceilings = self._ceilings[name]
         costs = pass_costs(loaded.card.shape, tables, element_bytes=4)
         peak_flops = interpolated(ceilings.flops_per_second)

@@ -156,8 +156,8 @@ class Tables:
         }
 
     @cached_property
-    def _layers(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-        """First and second entry of each slot: pass, overwritten pass, provisional, each ``[2, slots]``."""
+    def layers(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+        """First and second entry of each slot: pass fed, pass overwritten, provisional; each ``[2, slots]``."""
         e = self.entries
         fed = np.full((2, self.grid.slots), NEVER, np.int64)
         gone = np.full((2, self.grid.slots), NEVER, np.int64)
@@ -174,7 +174,7 @@ class Tables:
 
     def mask(self, pass_: int) -> NDArray[np.bool_]:
         """Slots seen by each query of ``pass_``, bool ``[inputs of the pass, visible_length[pass_]]``."""
-        fed, gone, provisional = self._layers
+        fed, gone, provisional = self.layers
         length = int(self.visible_length[pass_])
         queries = self.entries.slot[self.rows(pass_)]
         seen: NDArray[np.bool_] = sees(

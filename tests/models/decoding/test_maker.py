@@ -210,7 +210,7 @@ def test_context_names_the_weights_that_were_checked(maker: DecodingMaker) -> No
 def test_logits_that_are_not_finite_are_no_result(maker: DecodingMaker) -> None:
     loaded = maker.load("random")
     with torch.no_grad():
-        loaded.transformer.norm.weight.fill_(float("nan"))
+        loaded.transformer.norm.fill_(float("nan"))
     with pytest.raises(RejectedError, match="NaN or infinity"):
         maker.make(arm("diagonal"), case(0, "random"), 5, Repeats())
 
@@ -221,6 +221,12 @@ def test_arms_take_turns_with_one_cache(maker: DecodingMaker) -> None:
     assert len({id(ready.engine.cache) for ready in maker._engines.values()}) == 1
     maker.make(arm("diagonal"), case(frames=1), 5, Repeats())
     assert len(maker._caches) == 2
+
+
+def test_times_of_frames_are_told_in_order(maker: DecodingMaker) -> None:
+    made = maker.make(arm("diagonal"), case(), 5, Repeats())
+    assert len(made.frame_seconds) == made.counts["frames"]
+    assert 0 < made.frame_seconds[0] < made.frame_seconds[-1] <= made.seconds[0]
 
 
 def test_the_prompt_s_hash_covers_tokens_actions_and_pixels(

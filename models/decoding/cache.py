@@ -1,0 +1,33 @@
+"""The static key/value cache: one slot per position of the grid, and one for what nobody reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from models.ar.prepared import PreparedTransformer
+
+
+@dataclass(frozen=True)
+class Cache:
+    """Keys and values by slot, the trash slot last: ``[layers, B, kv heads, slots + 1, head_dim]`` each.
+
+    Engines that take turns (the arms of a block) may share one: a generation begins by clearing it.
+    """
+
+    keys: Tensor
+    values: Tensor
+
+    @classmethod
+    def zeros(cls, model: PreparedTransformer, slots: int, batch: int = 1) -> Cache:
+        """A cleared cache on the model's device, in its dtype."""
+        shape = model.shape
+        size = (shape.layers, batch, shape.kv_heads, slots + 1, shape.head_dim)
+        return cls(*(torch.zeros(size, dtype=model.dtype, device=model.device) for _ in range(2)))
+
+    @property
+    def bytes(self) -> int:
+        """Size of both."""
+        return 2 * self.keys.numel() * self.keys.element_size()
