@@ -1,0 +1,1 @@
+"""Benchmarks that need models; those of the harness alone are in ``harness.benches``."""
