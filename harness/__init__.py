@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         rebuild_summaries,
         remove_runs,
     )
-    from harness.cli.training import train_idm, train_tokenizer, train_video_transformer
+    from harness.cli.training import train_diagonal_finetune, train_idm, train_tokenizer, train_video_transformer
     from harness.cli.verbs import compare_runs, describe_schedule, get_suite, plan_suite, show_run, write_report
     from harness.cli.verifying import verify_run
     from harness.errors import DiptychError, UsageError
@@ -51,7 +51,7 @@ _HOMES = {
     "harness.cli.checking": ("CheckFacts", "check_component"),
     "harness.cli.checks": ("Check", "check_machine"),
     "harness.cli.listing": ("Item", "Listing", "list_items"),
-    "harness.cli.training": ("train_idm", "train_tokenizer", "train_video_transformer"),
+    "harness.cli.training": ("train_diagonal_finetune", "train_idm", "train_tokenizer", "train_video_transformer"),
     "harness.cli.exporting": ("AsvFacts", "export_asv"),
     "harness.cli.facts": ("PlanFacts", "ReportFacts", "RunFacts"),
     "harness.cli.power": ("suite_power",),
@@ -157,6 +157,7 @@ __all__ = [
     "score",
     "show_run",
     "suite_power",
+    "train_diagonal_finetune",
     "train_idm",
     "train_tokenizer",
     "train_video_transformer",

@@ -30,6 +30,6 @@ def test_what_suite_null_saw_is_smaller_than_the_threshold_and_quoted() -> None:
 
 
 def test_speed_has_one_threshold_whatever_it_is_counted_in() -> None:
-    for name in ("decoding", "null", "decoding-placeholders"):
+    for name in ("decoding", "null", "decoding-fidelity"):
         suite = load_builtin().get("suite", name)
         assert {threshold(suite, metric) for metric in SPEEDS} - {None} == {0.01}

@@ -20,7 +20,7 @@ class TrainFacts(Data):
     """Weights that were trained.
 
     Attributes:
-        task: ``"tokenizer"``, ``"video-transformer"`` or ``"idm"``.
+        task: ``"tokenizer"``, ``"video-transformer"``, ``"diagonal-finetune"`` or ``"idm"``.
         path: The weights (safetensors), of the step that training stopped at.
         sha256: Of that file.
         validation: Numbers on the validation split, by name.
@@ -91,6 +91,28 @@ def train_idm(
     tiles = {"tile_pixels": tile_pixels, "reach": reach}
     given = {name: value for name, value in tiles.items() if value is not None}
     return _train("idm", out, preset, seed, {**settings, **given})
+
+
+def train_diagonal_finetune(
+    out: Path, preset: str = "cpu", *, init: str, seed: int = 0, rank: int = 0, k: int = 1, **settings: Any
+) -> TrainFacts:
+    """Finetune a video transformer for a decoding order, and write ``diagonal_finetune.safetensors`` under ``out``.
+
+    Args:
+        out: Folder of the training run.
+        preset: ``"cpu"``, ``"gpu"`` or ``"test"``.
+        init: Weights to start from: a file name in the zoo, or a path.
+        seed: Of batches and adapters, ≥ 0.
+        rank: Rank of adapters; 0 trains all weights.
+        k: Row delay in tokens, ≥ 1.
+        settings: Arguments of ``models.training.diagonal_finetune.train_diagonal_finetune``, and options to change in
+            the preset.
+
+    Raises:
+        UsageError: Unknown preset, option or schedule, or a number out of range.
+        DiptychError: No such weights, or not a video transformer's.
+    """
+    return _train("diagonal-finetune", out, preset, seed, {**settings, "init": init, "rank": rank, "k": k})
 
 
 def _train(task: str, out: Path, preset: str, seed: int, settings: Mapping[str, Any]) -> TrainFacts:

@@ -74,7 +74,8 @@ def _repeatable(subject: Subject) -> str:
         require(same(getattr(one, what), getattr(other, what)), f"two calls give different {what}")
     for what in ("hashes", "counts", "values"):
         require(getattr(one, what) == getattr(other, what), f"two calls give different {what}")
-    return f"arm {subject.arms[1].name!r}, case {subject.case.name!r}: {list(one.video.shape)} twice, bit for bit"
+    what = "no video" if one.video is None else str(list(one.video.shape))
+    return f"arm {subject.arms[1].name!r}, case {subject.case.name!r}: {what} twice, bit for bit"
 
 
 def _hashes(subject: Subject) -> str:

@@ -10,14 +10,16 @@ import torch
 from torch import Tensor
 
 from harness.device import parse_device
+from harness.errors import unknown
 from harness.files import file_sha256
+from models.ar.adapters import merge_adapters
 from models.ar.transformer import VideoTransformer
 from models.weights import load_into, read_weights, write_weights, zoo_path
 from models.zoo.cards import VideoModel
 
 
 def load_transformer(
-    card: VideoModel, device: str = "cpu", dtype: torch.dtype = torch.float32
+    card: VideoModel, device: str = "cpu", dtype: torch.dtype = torch.float32, *, finetune: str | None = None
 ) -> tuple[VideoTransformer, str]:
     """Load the transformer of a card, in evaluation mode.
 
@@ -25,12 +27,14 @@ def load_transformer(
         card: Names the weights in the zoo; without weights they are drawn from ``card.random_seed``.
         device: Torch device.
         dtype: Floating-point type of the weights.
+        finetune: Name of adapters on the card, to be added to its weights; none if None.
 
     Returns:
-        The model and the SHA-256 of its weights: of the file, or of the drawn float32 values.
+        The model and the SHA-256 of its weights: of the file, of the drawn float32 values, or with a finetune of both
+        files' hashes.
 
     Raises:
-        UsageError: No such device.
+        UsageError: No such device, or no such finetune.
         DiptychError: No such file, not safetensors, or another shape than the card's (all differences are listed).
     """
     where = str(parse_device(device))
@@ -45,6 +49,12 @@ def load_transformer(
         path = zoo_path(card.weights)
         load_weights(model, path)
         digest = file_sha256(path)
+    if finetune is not None:
+        if finetune not in card.finetunes:
+            raise unknown(f"finetune of {card.name}", finetune, card.finetunes, "diptych list models")
+        adapters = zoo_path(card.finetunes[finetune])
+        merge_adapters(model, adapters, digest)
+        digest = hashlib.sha256(f"{digest} {file_sha256(adapters)}".encode()).hexdigest()
     return model.to(device=where, dtype=dtype).eval().requires_grad_(False), digest
 
 

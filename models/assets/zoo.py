@@ -27,6 +27,11 @@ ZOO: dict[str, tuple[str, int, str]] = {
         5268688,
         "video transformer of crafter-9x9",
     ),
+    "video_transformer_crafter_9x9_small.safetensors": (
+        "f56fd2dbb15ed5f3dbc94505406875d43a6e71ff3025d4ca68949d1b48893a1c",
+        1742480,
+        "small video transformer of crafter-9x9",
+    ),
     "idm_vizdoom.safetensors": (
         "59cb25bcdecb6970a54f07b770a9e631bf95e2d78727f0fae0785860df9f5679",
         385496,

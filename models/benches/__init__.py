@@ -1,1 +1,1 @@
-"""Benchmarks that need models; those of the harness alone are in ``harness.benches``."""
+"""Registers benchmarks that need models; those of the harness alone are in ``harness.benches``."""

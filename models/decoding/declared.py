@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from harness.params import ParamModels, Params, registered
+from models.decoding.compat import Compat
 from models.decoding.schedule import PlaceholderPolicy
 from models.decoding.visibility import ProvisionalVisibility
 from models.worlds.types import Split
@@ -22,6 +23,11 @@ class ArmParams(Params):
         provisional: Who sees stand-ins.
         refresh: False leaves stand-ins in the cache for ever.
         refresh_actions: True feeds a frame's actions again once it is complete.
+        unwritten: True shows queries the slots before them that were never written, as zero keys and values.
+        compat: ``"mineworld"`` feeds and sees what MineWorld's released decoder does; its own values then take the
+            place of ``provisional``, ``refresh``, ``refresh_actions`` and ``unwritten``.
+        stale: True leaves in the cache what the clip before wrote (the next one of the split stands for it).
+        weights: Finetuned weights of the case's model, by their name on its card; the model's own if None.
     """
 
     schedule: Annotated[str, registered("schedule")]
@@ -30,6 +36,10 @@ class ArmParams(Params):
     provisional: ProvisionalVisibility = "own"
     refresh: bool = True
     refresh_actions: bool = False
+    unwritten: bool = False
+    compat: Compat | None = None
+    stale: bool = False
+    weights: str | None = None
 
 
 class CaseParams(Params):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,9 @@ from models.ar.prepared import PreparedTransformer
 from models.ar.transformer import causal_attention, rotary_table
 from models.decoding.bound import bound_seconds, interpolated, pass_costs
 from models.decoding.cache import Cache
-from models.decoding.engine import Engine
+from models.decoding.engine import Engine, Generation
 from models.decoding.grid import Grid
-from models.decoding.params import ARM_PARAMS, check_names, clip_of, sampler_of, tables_of, video_model
+from models.decoding.params import ARM_PARAMS, arm_params, check_names, clip_of, sampler_of, tables_of, video_model
 from models.decoding.prompts import Prompt, Prompts, sha256
 from models.decoding.tables import Tables
 from models.tokenizers.fsq import FSQTokenizer
@@ -57,8 +58,9 @@ class DecodingMaker:
     """Decodes one clip per call, batch 1.
 
     Arm params: ``schedule`` (required), ``k`` (1), ``placeholder`` (the schedule's own), ``provisional`` (``"own"``),
-    ``refresh`` (True), ``refresh_actions`` (False). Case params: ``split``, ``index`` and ``of`` (the clip, out of how
-    many), ``prompt_frames``, ``frames``, ``temperature``, ``top_k``, ``top_p``, ``greedy``.
+    ``refresh`` (True), ``refresh_actions`` (False), ``unwritten`` (False), ``compat`` (None), ``stale`` (False),
+    ``weights`` (the model's own). Case params: ``split``, ``index`` and ``of`` (the clip, out of how many),
+    ``prompt_frames``, ``frames``, ``temperature``, ``top_k``, ``top_p``, ``greedy``.
 
     Args:
         device: ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
@@ -81,7 +83,9 @@ class DecodingMaker:
         tables_of(arm, card, case)
         sampler_of(case)
         clip_of(case)
-        self.load(case.model)  # missing or wrong weights are found here, and their hashes belong to the context
+        # missing or wrong weights are found here, and their hashes belong to the context
+        self.load(case.model)
+        self.load(case.model, arm_params(arm).weights)
         self.prompts.clip(case, card.world)  # a cache that cannot be written is found here, and no trial waits for it
 
     def context(self) -> dict[str, Any]:
@@ -95,18 +99,19 @@ class DecodingMaker:
             "worlds": {name: self.prompts.world(name).versions() for name in sorted({m.card.world for m in loaded})},
         }
 
-    def load(self, name: str) -> Loaded:
-        """Load a registered model once."""
-        if name not in self._models:
+    def load(self, name: str, finetune: str | None = None) -> Loaded:
+        """Load a registered model once, with or without a finetune of its card."""
+        key = name if finetune is None else f"{name} {finetune}"
+        if key not in self._models:
             card: VideoModel = REGISTRY.get("model", name)
-            transformer, digest = load_transformer(card, self.device, torch.float32)
+            transformer, digest = load_transformer(card, self.device, torch.float32, finetune=finetune)
             tokenizer = load_tokenizer(card.tokenizer, self.device)
-            self._models[name] = Loaded(card, PreparedTransformer(transformer, release=True), tokenizer, digest)
-        return self._models[name]
+            self._models[key] = Loaded(card, PreparedTransformer(transformer, release=True), tokenizer, digest)
+        return self._models[key]
 
     def make(self, arm: Arm, case: Case, seed: int, repeats: Repeats) -> Made:
         """Decode the case's clip by the arm's schedule; see :meth:`harness.protocols.Maker.make`."""
-        loaded = self.load(case.model)
+        loaded = self.load(case.model, arm_params(arm).weights)
         ready = self._ready(arm, case, loaded)
         engine, tables = ready.engine, ready.engine.tables
         grid = tables.grid
@@ -114,7 +119,8 @@ class DecodingMaker:
         if ready.first_call_seconds is None:
             ready.first_call_seconds = time_once(lambda: engine.generate(prompt.given, [seed]), self.device)
         prefill_seconds = time_once(lambda: engine.prefill(prompt.given), self.device)
-        measured = measure(lambda: engine.generate(prompt.given, [seed]), self.device, repeats)
+        before = self._stale(case, loaded, engine, seed) if arm_params(arm).stale else None
+        measured = measure(partial(generate, engine, prompt.given, seed, before), self.device, repeats)
         generation = measured.result
         if not generation.finite:
             raise RejectedError("NotFinite", "the logits hold NaN or infinity, so the tokens mean nothing")
@@ -132,7 +138,7 @@ class DecodingMaker:
             energy_joules=measured.energy_joules,
             flags=measured.flags,
             counts={"frames": grid.frames, "tokens": grid.tokens, "passes": tables.passes},
-            values={} if loaded.card.speed_only else self._quality(loaded, prompt, tokens, grid),
+            values={} if loaded.card.speed_only else self._quality(self.load(case.model), prompt, tokens, grid),
             hashes={
                 "prompt": prompt.sha256,
                 "noise": generation.noise_hashes[0],
@@ -144,6 +150,7 @@ class DecodingMaker:
                 "k_effective": tables.k_effective,
                 "placeholder": tables.placeholder,
                 "provisional": tables.provisional,
+                "stale": before is not None,
                 "max_width": tables.max_width,
                 "action_lookahead_passes": tables.action_lookahead_passes,
                 "cache_bytes": engine.cache.bytes,
@@ -158,6 +165,14 @@ class DecodingMaker:
             if grid.prompt_frames
             else None,  # nothing leads to the very first frame
         )
+
+    def _stale(self, case: Case, loaded: Loaded, engine: Engine, seed: int) -> tuple[Tensor, Tensor]:
+        """What the cache holds after another clip: the next one of the split, round its end."""
+        _, index, count = clip_of(case)
+        other = case.model_copy(update={"params": {**case.params, "index": (index + 1) % count if count > 1 else 1}})
+        prompt = self.prompts.prompt(other, loaded.card, loaded.tokenizer, engine.tables.grid)
+        engine.generate(prompt.given, [seed])
+        return engine.keys.clone(), engine.values.clone()
 
     def _ready(self, arm: Arm, case: Case, loaded: Loaded) -> Ready:
         sampler = sampler_of(case)
@@ -174,7 +189,10 @@ class DecodingMaker:
 
     @torch.inference_mode()
     def _quality(self, loaded: Loaded, prompt: Prompt, tokens: Tensor, grid: Grid) -> dict[str, float]:
-        """Token accuracy against the true continuation, and bits per token under the model's own causal law."""
+        """Token accuracy against the true continuation, and bits per token under the causal law of the model as it is.
+
+        One judge for every arm, finetuned or not.
+        """
         model = loaded.transformer
         filled = prompt.given.clone().to(self.device)
         drawn = torch.from_numpy(_image_slots(grid)).to(self.device)
@@ -203,6 +221,14 @@ class DecodingMaker:
             "flops_per_second": {str(width): rate for width, rate in ceilings.flops_per_second.items()},
             "ceilings_unsteadiness": ceilings.unsteadiness,
         }
+
+
+def generate(engine: Engine, given: Tensor, seed: int, before: tuple[Tensor, Tensor] | None) -> Generation:
+    """Decode into a cleared cache, or into one that holds ``before``."""
+    if before is not None:
+        engine.keys.copy_(before[0])
+        engine.values.copy_(before[1])
+    return engine.generate(given, [seed], clear=before is None)
 
 
 def _image_slots(grid: Grid) -> NDArray[np.int64]:

@@ -79,13 +79,19 @@ def grid_of(card: VideoModel, case: Case) -> Grid:
 
 def tables_of(arm: Arm, card: VideoModel, case: Case) -> Tables:
     """An arm's schedule, compiled for a case: equal shapes share one table. A UsageError for what cannot be."""
-    asked = arm_params(arm)
+    return compile_arm(arm_params(arm), grid_of(card, case))
+
+
+def compile_arm(asked: ArmParams, grid: Grid) -> Tables:
+    """What an arm says, compiled for a grid; equal arguments share one table."""
     return compiled(
-        grid_of(card, case),
+        grid,
         get_schedule(asked.schedule),
         asked.k,
         placeholder=asked.placeholder,
         provisional=asked.provisional,
         refresh=asked.refresh,
         refresh_actions=asked.refresh_actions,
+        unwritten=asked.unwritten,
+        compat=asked.compat,
     )

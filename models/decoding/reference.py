@@ -14,7 +14,7 @@ from models.ar.transformer import VideoTransformer, rotary_table
 from models.decoding import noise as noise_source
 from models.decoding.engine import Generation
 from models.decoding.sampling import Sampler, pick
-from models.decoding.tables import Tables
+from models.decoding.tables import BEFORE, NEVER, Tables
 from models.decoding.visibility import sees
 
 
@@ -58,6 +58,7 @@ def decode(
     slot, fed_at, gone_at, provisional = (
         torch.from_numpy(a) for a in (entries.slot, entries.pass_, entries.overwritten, entries.provisional)
     )
+    blank = _blank_slots(tables)
     content = torch.zeros(batch, 0, dtype=torch.int64)
     for pass_ in range(tables.passes):
         part = tables.rows(pass_)
@@ -72,10 +73,18 @@ def decode(
             provisional[None, so_far],
             tables.provisional,
         )
+        if blank is not None:  # what a cleared cache holds, up to the first write
+            never, gone = torch.full_like(blank, BEFORE), blank
+            free = torch.zeros_like(blank, dtype=torch.bool)
+            every = torch.arange(grid.slots)
+            unseen = sees(slot[so_far, None], fed_at[so_far, None], every, never, gone, free, tables.provisional)
+            mask = torch.cat([mask, unseen], dim=1)
 
         def attend(layer: int, q: Tensor, k: Tensor, v: Tensor, mask: Tensor = mask) -> Tensor:
             del layer
             groups = q.shape[1] // k.shape[1]
+            empty = torch.zeros(*k.shape[:2], mask.shape[1] - k.shape[2], k.shape[3], dtype=k.dtype)
+            k, v = torch.cat([k, empty], dim=2), torch.cat([v, empty], dim=2)
             k, v = k.repeat_interleave(groups, dim=1), v.repeat_interleave(groups, dim=1)
             scores = (q @ k.transpose(-1, -2)) / q.shape[-1] ** 0.5
             out: Tensor = scores.masked_fill(~mask, -torch.inf).softmax(dim=-1) @ v
@@ -95,3 +104,13 @@ def decode(
             tokens[:, target] = stream[:, target] if forced is not None else pick(out[:, i], noise, sampler)
     result = tokens[:, drawn].reshape(batch, grid.frames, grid.frame_tokens)
     return Generation(result, [noise_source.digest(row) for row in checksums[:, drawn]], logits[:, drawn])
+
+
+def _blank_slots(tables: Tables) -> Tensor | None:
+    """Pass of the first write of every slot, ``[slots]``, where unwritten slots are seen; else None."""
+    if not tables.unwritten:
+        return None
+    first = [NEVER] * tables.grid.slots
+    for slot, pass_ in zip(tables.entries.slot.tolist(), tables.entries.pass_.tolist(), strict=True):
+        first[slot] = min(first[slot], pass_)
+    return torch.tensor(first)

@@ -17,12 +17,15 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import UsageError
+from harness.errors import UsageError, unknown
+from models.decoding.compat import Compat, check_compat, starts_row, writes_frame_end
 from models.decoding.grid import Grid
 from models.decoding.placeholders import placeholder_source
-from models.decoding.schedule import PlaceholderPolicy, Schedule, effective_delay
+from models.decoding.schedule import PLACEHOLDERS, PlaceholderPolicy, Schedule, effective_delay
 from models.decoding.visibility import ProvisionalVisibility, sees
 
+BEFORE = -1
+"""A pass number before every pass."""
 NEVER = np.iinfo(np.int64).max // 2
 """A pass number later than every pass."""
 
@@ -59,6 +62,7 @@ class Tables:
         k_effective: κ = min(k, columns).
         placeholder: Policy used.
         provisional: Who sees placeholders.
+        unwritten: True if slots that were never written are seen, as zero keys and values.
         order: Pass of every generated token, in raster order.
         entries: Every write.
         offsets: ``entries[offsets[p]:offsets[p + 1]]`` are the entries of pass p.
@@ -70,6 +74,7 @@ class Tables:
     k_effective: int
     placeholder: PlaceholderPolicy
     provisional: ProvisionalVisibility
+    unwritten: bool
     order: NDArray[np.int64]
     entries: Entries
     offsets: NDArray[np.int64]
@@ -157,7 +162,11 @@ class Tables:
 
     @cached_property
     def layers(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-        """First and second entry of each slot: pass fed, pass overwritten, provisional; each ``[2, slots]``."""
+        """Entries of each slot in order: pass fed, pass overwritten, provisional; each ``[entries of a slot, slots]``.
+
+        At most two are written: a stand-in and the true token. Where unwritten slots are seen, a third one stands for
+        what the cleared cache holds: fed before every pass, and overwritten by the first write.
+        """
         e = self.entries
         fed = np.full((2, self.grid.slots), NEVER, np.int64)
         gone = np.full((2, self.grid.slots), NEVER, np.int64)
@@ -170,7 +179,14 @@ class Tables:
         fed[layer, e.slot] = e.pass_
         gone[layer, e.slot] = e.overwritten
         provisional[layer, e.slot] = e.provisional
-        return fed, gone, provisional
+        if not self.unwritten:
+            return fed, gone, provisional
+        blank = np.full((1, self.grid.slots), BEFORE, np.int64)
+        return (
+            np.concatenate([fed, blank]),
+            np.concatenate([gone, fed[:1]]),
+            np.concatenate([provisional, np.zeros((1, self.grid.slots), bool)]),
+        )
 
     def mask(self, pass_: int) -> NDArray[np.bool_]:
         """Slots seen by each query of ``pass_``, bool ``[inputs of the pass, visible_length[pass_]]``."""
@@ -198,6 +214,8 @@ def compile_schedule(
     provisional: ProvisionalVisibility = "own",
     refresh: bool = True,
     refresh_actions: bool = False,
+    unwritten: bool = False,
+    compat: Compat | None = None,
 ) -> Tables:
     """Compile ``schedule`` for ``grid``.
 
@@ -210,18 +228,28 @@ def compile_schedule(
         refresh: False leaves placeholders in the cache for ever (an ablation).
         refresh_actions: True feeds the actions of a frame again once the frame is complete, where they were fed
             before that (an ablation; only orders with action look-ahead).
+        unwritten: True shows queries the slots before them that were never written, as zero keys and values (an
+            ablation).
+        compat: ``"mineworld"``: what MineWorld's released decoder feeds and sees (:mod:`models.decoding.compat`);
+            ``provisional``, ``refresh``, ``refresh_actions`` and ``unwritten`` are then its own.
 
     Returns:
         The tables.
 
     Raises:
-        UsageError: k < 1, or a placeholder whose source does not exist or is not known by its pass.
+        UsageError: k < 1, a placeholder whose source does not exist or is not known by its pass, or a compat that has
+            no such order.
     """
     delay = effective_delay(k, grid.columns)
     order = schedule.order(grid, delay)
     if len(order) != grid.tokens or set(np.unique(order)) != set(range(int(order.max()) + 1)):
         raise UsageError(f"schedule {schedule.name!r} leaves passes empty or tokens out.")
     policy = placeholder or schedule.placeholder
+    if policy not in PLACEHOLDERS:
+        raise unknown("placeholder policy", policy, PLACEHOLDERS)
+    if compat is not None:
+        policy = check_compat(compat, schedule.name, placeholder, delay, grid.columns)
+        provisional, refresh, refresh_actions, unwritten = "all", False, False, True
     known = np.full(grid.slots, -1, np.int64)  # last pass before which the slot's token is not known
     tokens = _token_slots(grid)
     known[tokens] = order
@@ -236,7 +264,7 @@ def compile_schedule(
         if token % grid.frame_tokens == 0 and token:
             for action in grid.action_slots(token // grid.frame_tokens - 1):
                 writes[pass_, action] = (action, False, -1)
-        if known[slot] < pass_:
+        if known[slot] < pass_ and not (compat and starts_row(token, grid)):
             writes[pass_, slot] = (slot, False, target)
         else:
             source = placeholder_source(grid, policy, order, token, pass_)
@@ -245,6 +273,8 @@ def compile_schedule(
     stood_in = {slot for (_, slot), (_, stand_in, _) in writes.items() if stand_in}
     for token, pass_ in enumerate(order.tolist()):
         slot = int(tokens[token])
+        if compat and not writes_frame_end(schedule.name):
+            continue
         if slot not in final and pass_ < last_pass and (refresh or slot not in stood_in):
             writes[pass_ + 1, slot] = (slot, False, -1)
     if refresh_actions:
@@ -254,7 +284,7 @@ def compile_schedule(
                 for action in grid.action_slots(frame):
                     writes[complete, action] = (action, False, -1)
     entries, offsets = _entries(writes, last_pass + 1)
-    return Tables(grid, schedule.name, k, delay, policy, provisional, order, entries, offsets)
+    return Tables(grid, schedule.name, k, delay, policy, provisional, unwritten, order, entries, offsets)
 
 
 def _token_slots(grid: Grid) -> NDArray[np.int64]:

@@ -110,6 +110,21 @@ IDM_PRESETS: dict[str, TrainOptions] = {
         device="cuda", train_clips=9600, held_out_clips=128, validate_every=1000, checkpoint_every=1000, processes=8,
     ),
 }  # fmt: skip
+DIAGONAL_FINETUNE_PRESETS: dict[str, TrainOptions] = {
+    "test": TrainOptions(
+        steps=4, batch=2, learning_rate=1e-3, warmup_steps=2, train_clips=24, held_out_clips=2, processes=1,
+        validate_every=2, checkpoint_every=2,
+    ),
+    "cpu": TrainOptions(
+        steps=300, batch=8, learning_rate=1e-3, warmup_steps=20, decay_fraction=0.8, weight_decay=0.0,
+        precision="bfloat16", workers=2, train_clips=3400, held_out_clips=64, validate_every=100,
+    ),
+    "gpu": TrainOptions(
+        steps=4000, batch=64, learning_rate=3e-4, warmup_steps=200, decay_fraction=0.8, weight_decay=0.0,
+        precision="bfloat16", device="cuda", train_clips=48000, held_out_clips=256, validate_every=500,
+        checkpoint_every=500, processes=8,
+    ),
+}  # fmt: skip
 
 
 def preset(table: dict[str, TrainOptions], name: str, **changes: object) -> TrainOptions:

@@ -27,6 +27,11 @@ def crafter_shape(
     )
 
 
+def crafter_small_shape() -> TransformerShape:
+    """A third of the Crafter models' parameters, so that what size changes can be looked at."""
+    return crafter_shape(layers=4).model_copy(update={"hidden": 128, "mlp": 352, "heads": 4, "kv_heads": 2})
+
+
 VIZDOOM_VOCABULARY = 4096
 VIZDOOM_ACTIONS = 8
 

@@ -2,6 +2,7 @@
 
 from harness.registry import register
 from models.zoo.cards import VideoModel
+from models.zoo.finetunes import finetunes_of
 from models.zoo.shapes import crafter_shape
 
 VIDEO_TRANSFORMER_CRAFTER_9X9 = VideoModel(
@@ -13,6 +14,7 @@ VIDEO_TRANSFORMER_CRAFTER_9X9 = VideoModel(
     frames=6,
     tokenizer="tokenizer_crafter.safetensors",
     weights="video_transformer_crafter_9x9.safetensors",
+    finetunes=finetunes_of("video_transformer_crafter_9x9"),
 )
 register("model", VIDEO_TRANSFORMER_CRAFTER_9X9.name, summary=VIDEO_TRANSFORMER_CRAFTER_9X9.summary)(
     VIDEO_TRANSFORMER_CRAFTER_9X9

@@ -14,6 +14,7 @@ from harness.cli.training import (
     TrainFacts,
     parse_settings,
     parse_shape,
+    train_diagonal_finetune,
     train_idm,
     train_tokenizer,
     train_video_transformer,
@@ -48,7 +49,7 @@ def training_options(function: F) -> F:
 
 @click.group("train")
 def command() -> None:
-    """Train a tokenizer, a video transformer or an inverse-dynamics network on a world's clips."""
+    """Train a tokenizer, a video transformer (or finetune one for an order), or an inverse-dynamics network."""
 
 
 @command.command("tokenizer")
@@ -115,6 +116,53 @@ def video_transformer_command(
     settings |= {"clips": clips, "validation_clips": held_out, "init": init}
     settings |= {"prompt_frames": prompt_frames, "frames": frames}
     _tell(output, train_video_transformer(out, preset, seed=seed, **settings))
+
+
+@command.command("diagonal-finetune")
+@click.option("--init", required=True, metavar="FILE", help="Weights to start from: a name in the zoo, or a path.")
+@click.option("--schedule", default="diagonal", show_default=True, help="Decoding order to train for.")
+@click.option("-k", "--k", type=int, default=1, show_default=True, help="Row delay in tokens.")
+@click.option("--placeholder", metavar="POLICY", help="Stand-in policy [default: the schedule's].")
+@click.option("--causal", is_flag=True, help="Train the control: the same steps and data under the causal mask.")
+@click.option("--rank", type=int, default=0, show_default=True, help="Rank of adapters; 0 trains all weights.")
+@click.option("--world", default="crafter-9x9", show_default=True, help="World to learn from.")
+@click.option("--tokenizer", metavar="FILE", help="Its weights: a name in the zoo, or a path [default: the world's].")
+@click.option("--prompt-frames", type=int, default=2, show_default=True, help="Frames given when decoding.")
+@click.option("--frames", type=int, default=6, show_default=True, help="Frames after them.")
+@click.option("--clips", type=FILE, help="Tokenised training clips in place of the world.")
+@click.option("--validation-clips", "held_out", type=FILE, help="Tokenised validation clips.")
+@training_options
+@common
+@click.pass_obj
+def diagonal_finetune_command(
+    output: Output,
+    /,
+    init: str,
+    schedule: str,
+    k: int,
+    placeholder: str | None,
+    causal: bool,
+    rank: int,
+    world: str,
+    tokenizer: str | None,
+    prompt_frames: int,
+    frames: int,
+    clips: Path | None,
+    held_out: Path | None,
+    out: Path,
+    preset: str,
+    seed: int,
+    **others: Any,
+) -> None:
+    """Finetune a video transformer for a decoding order, or its control.
+
+    Every token is predicted from what the engine feeds and lets it see in that order.
+    """
+    settings = _settings(**others)
+    settings |= {"schedule": schedule, "placeholder": placeholder, "causal": causal, "world": world}
+    settings |= {"tokenizer": tokenizer, "clips": clips, "validation_clips": held_out}
+    settings |= {"prompt_frames": prompt_frames, "frames": frames}
+    _tell(output, train_diagonal_finetune(out, preset, init=init, seed=seed, rank=rank, k=k, **settings))
 
 
 @command.command("idm")

@@ -57,7 +57,7 @@ def schedule(name: str) -> Schedule:
     return get_schedule(name)
 
 
-NAMES = ("sequential", "diagonal", "diagonal-st", "frame-at-once")
+NAMES = ("sequential", "diagonal", "diagonal-st", "frame-at-once", "zipar", "nar", "next-row-block")
 
 grids = st.builds(
     Grid,

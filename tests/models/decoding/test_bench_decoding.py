@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from models.ar.shapes import TransformerShape
-from models.benches import decoding as bench
+from models.decoding import benchmark as bench
 from models.decoding.grid import Grid
 
 SHAPE = TransformerShape(

@@ -32,8 +32,10 @@ SAMPLER = Sampler(top_p=0.9)
     st.booleans(),
     st.integers(0, 2),
     st.booleans(),
+    st.booleans(),
+    st.booleans(),
 )
-@settings(max_examples=60)
+@settings(max_examples=80)
 def test_engine_is_the_reference_decoder(
     name: str,
     grid: Grid,
@@ -47,11 +49,16 @@ def test_engine_is_the_reference_decoder(
     refresh_actions: bool,
     start_tokens: int,
     unprompted: bool,
+    unwritten: bool,
+    compat: bool,
 ) -> None:
     model = tiny(position)
     prompt_frames = 0 if unprompted and start_tokens else grid.prompt_frames
     grid = replace(grid, start_tokens=start_tokens, prompt_frames=prompt_frames)
     options = {"provisional": provisional, "refresh": refresh, "refresh_actions": refresh_actions}
+    options |= {"unwritten": unwritten}
+    if compat and name in ("diagonal", "diagonal-st") and placeholder in ("prompt", "repeat"):
+        options |= {"compat": "mineworld"}
     try:
         compiled = tables(name, grid, k, placeholder=placeholder, **options)
     except UsageError as error:

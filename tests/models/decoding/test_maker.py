@@ -99,7 +99,10 @@ def maker(monkeypatch: pytest.MonkeyPatch) -> DecodingMaker:
         return TinyWorld if (kind, name) == ("world", "tiny") else original(kind, name)
 
     monkeypatch.setattr(maker_module.REGISTRY, "get", get)
-    monkeypatch.setattr(maker_module, "load_transformer", lambda card, device, dtype: (tiny(dtype=dtype), "f" * 64))
+    def load(card, device, dtype, finetune):
+        return tiny(dtype=dtype), "f" * 64
+
+    monkeypatch.setattr(maker_module, "load_transformer", load)
     monkeypatch.setattr(maker_module, "load_tokenizer", lambda name, device: TinyTokenizer())
     monkeypatch.setattr(maker_module, "weights_sha256", lambda name: "e" * 64)
     monkeypatch.setattr(maker_module, "WIDTHS", (1, 4))
@@ -221,6 +224,22 @@ def test_arms_take_turns_with_one_cache(maker: DecodingMaker) -> None:
     assert len({id(ready.engine.cache) for ready in maker._engines.values()}) == 1
     maker.make(arm("diagonal"), case(frames=1), 5, Repeats())
     assert len(maker._caches) == 2
+
+
+def test_a_stale_cache_holds_another_clip_and_the_same_one_every_time(maker: DecodingMaker) -> None:
+    stale = arm("diagonal", unwritten=True, stale=True)
+    clean = maker.make(arm("diagonal", unwritten=True), case(), 5, Repeats())
+    first = maker.make(stale, case(), 5, Repeats())
+    maker.make(arm("sequential"), case(1), 6, Repeats())
+    again = maker.make(stale, case(), 5, Repeats(count=3))
+    assert first.info["stale"]
+    assert not clean.info["stale"]
+    assert first.hashes == again.hashes
+    assert first.hashes["tokens"] != clean.hashes["tokens"]
+    hidden = maker.make(arm("diagonal", stale=True), case(), 5, Repeats())
+    assert hidden.hashes["tokens"] == maker.make(arm("diagonal"), case(), 5, Repeats()).hashes["tokens"], (
+        "what is never seen may be anything"
+    )
 
 
 def test_times_of_frames_are_told_in_order(maker: DecodingMaker) -> None:

@@ -36,6 +36,8 @@ def test_equal_shapes_share_one_table():
         ({"provisional": "all"}, {}),
         ({"refresh": False}, {}),
         ({"refresh_actions": True}, {}),
+        ({"unwritten": True}, {}),
+        ({"compat": "mineworld"}, {}),
         ({}, {"frames": 2}),
         ({}, {"prompt_frames": 1}),
     ],
@@ -55,4 +57,7 @@ def test_the_declared_sampling_is_the_sampler():
 
 
 def test_every_parameter_of_an_arm_reaches_the_tables():
-    assert set(ArmParams.model_fields) == {"schedule", "k", "placeholder", "provisional", "refresh", "refresh_actions"}
+    tabled = {
+        "schedule", "k", "placeholder", "provisional", "refresh", "refresh_actions", "unwritten", "compat",
+    }  # fmt: skip
+    assert set(ArmParams.model_fields) == tabled | {"stale", "weights"}

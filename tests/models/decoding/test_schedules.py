@@ -1,5 +1,7 @@
 """Law A: counts, widths, order, and what is fed when, against closed forms and brute force."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -18,10 +20,15 @@ def closed_form(name: str, grid: Grid, k: int) -> tuple[int, int]:
     in_flight = -(-columns // delay)
     if name == "sequential":
         return frames * rows * columns, 1
-    if name == "diagonal":
+    if name in ("diagonal", "zipar"):
         return frames * (columns + delay * (rows - 1)), min(rows, in_flight)
     if name == "diagonal-st":
         return columns + delay * (frames * rows - 1), min(frames * rows, in_flight)
+    if name == "nar":
+        planes = Counter(f + r + c for f in range(frames) for r in range(rows) for c in range(columns))
+        return frames + rows + columns - 2, max(planes.values())
+    if name == "next-row-block":
+        return frames * rows, columns
     return frames, rows * columns
 
 

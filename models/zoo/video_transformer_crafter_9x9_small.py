@@ -1,0 +1,21 @@
+"""The zoo's small video transformer on crafter-9x9; its card is ``video_transformer_crafter_9x9_small.md``."""
+
+from harness.registry import register
+from models.zoo.cards import VideoModel
+from models.zoo.finetunes import finetunes_of
+from models.zoo.shapes import crafter_small_shape
+
+VIDEO_TRANSFORMER_CRAFTER_9X9_SMALL = VideoModel(
+    name="video-transformer-crafter-9x9-small",
+    summary="0.9M-parameter transformer trained on Crafter clips of 9x9 tokens a frame (8 frames of context)",
+    world="crafter-9x9",
+    shape=crafter_small_shape(),
+    prompt_frames=2,
+    frames=6,
+    tokenizer="tokenizer_crafter.safetensors",
+    weights="video_transformer_crafter_9x9_small.safetensors",
+    finetunes=finetunes_of("video_transformer_crafter_9x9_small"),
+)
+register("model", VIDEO_TRANSFORMER_CRAFTER_9X9_SMALL.name, summary=VIDEO_TRANSFORMER_CRAFTER_9X9_SMALL.summary)(
+    VIDEO_TRANSFORMER_CRAFTER_9X9_SMALL
+)
