@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from harness.cli.checks import Check, check_machine
     from harness.cli.exporting import AsvFacts, export_asv
     from harness.cli.facts import PlanFacts, ReportFacts, RunFacts
+    from harness.cli.figures import FiguresFacts, write_figures
     from harness.cli.frames import Run, findings_frame, load_run, trials_frame
     from harness.cli.listing import Item, Listing, list_items
     from harness.cli.power import suite_power
@@ -32,7 +33,13 @@ if TYPE_CHECKING:
         rebuild_summaries,
         remove_runs,
     )
-    from harness.cli.training import train_diagonal_finetune, train_idm, train_tokenizer, train_video_transformer
+    from harness.cli.training import (
+        train_diagonal_finetune,
+        train_idm,
+        train_text_video_transformer,
+        train_tokenizer,
+        train_video_transformer,
+    )
     from harness.cli.verbs import compare_runs, describe_schedule, get_suite, plan_suite, show_run, write_report
     from harness.cli.verifying import verify_run
     from harness.errors import DiptychError, UsageError
@@ -51,7 +58,14 @@ _HOMES = {
     "harness.cli.checking": ("CheckFacts", "check_component"),
     "harness.cli.checks": ("Check", "check_machine"),
     "harness.cli.listing": ("Item", "Listing", "list_items"),
-    "harness.cli.training": ("train_diagonal_finetune", "train_idm", "train_tokenizer", "train_video_transformer"),
+    "harness.cli.figures": ("FiguresFacts", "write_figures"),
+    "harness.cli.training": (
+        "train_diagonal_finetune",
+        "train_idm",
+        "train_text_video_transformer",
+        "train_tokenizer",
+        "train_video_transformer",
+    ),
     "harness.cli.exporting": ("AsvFacts", "export_asv"),
     "harness.cli.facts": ("PlanFacts", "ReportFacts", "RunFacts"),
     "harness.cli.power": ("suite_power",),
@@ -111,6 +125,7 @@ __all__ = [
     "Conclusion",
     "DiptychError",
     "Estimate",
+    "FiguresFacts",
     "Finding",
     "Item",
     "Listing",
@@ -159,11 +174,13 @@ __all__ = [
     "suite_power",
     "train_diagonal_finetune",
     "train_idm",
+    "train_text_video_transformer",
     "train_tokenizer",
     "train_video_transformer",
     "trials_frame",
     "verify_assets",
     "verify_run",
+    "write_figures",
     "write_report",
 ]
 

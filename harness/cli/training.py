@@ -20,7 +20,8 @@ class TrainFacts(Data):
     """Weights that were trained.
 
     Attributes:
-        task: ``"tokenizer"``, ``"video-transformer"``, ``"diagonal-finetune"`` or ``"idm"``.
+        task: ``"tokenizer"``, ``"video-transformer"``, ``"text-video-transformer"``, ``"diagonal-finetune"`` or
+            ``"idm"``.
         path: The weights (safetensors), of the step that training stopped at.
         sha256: Of that file.
         validation: Numbers on the validation split, by name.
@@ -91,6 +92,22 @@ def train_idm(
     tiles = {"tile_pixels": tile_pixels, "reach": reach}
     given = {name: value for name, value in tiles.items() if value is not None}
     return _train("idm", out, preset, seed, {**settings, **given})
+
+
+def train_text_video_transformer(out: Path, preset: str = "cpu", *, seed: int = 0, **settings: Any) -> TrainFacts:
+    """Train a video transformer that is told a caption, and write ``text_video_transformer.safetensors`` under ``out``.
+
+    Args:
+        out: Folder of the training run.
+        preset: ``"cpu"``, ``"gpu"`` or ``"test"``.
+        seed: Of weights and batches, ≥ 0.
+        settings: Arguments of ``models.training.text_video_transformer.train_text_video_transformer``, and options to
+            change in the preset.
+
+    Raises:
+        UsageError: Unknown preset or option, a world without captions, or a number out of range.
+    """
+    return _train("text-video-transformer", out, preset, seed, settings)
 
 
 def train_diagonal_finetune(

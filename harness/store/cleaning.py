@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import DiptychError
+from harness.store.archive import trials_data
 from harness.store.index import folder_bytes
 from harness.store.lines import line_facts, sound_length
 from harness.store.locate import folders
@@ -150,7 +151,7 @@ def run_garbage(folder: Path) -> list[Garbage]:
     videos = sorted((folder / SAMPLES).glob("*.mkv"))
     if videos:
         refuse_lost_records(folder)
-        wanted = referred(folder / TRIALS)
+        wanted = referred(folder)
         found += [Garbage(v, v.stat().st_size, "no record names it") for v in videos if v.stem not in wanted]
     return found
 
@@ -167,7 +168,7 @@ def refuse_lost_records(folder: Path) -> None:
     except (OSError, ValueError, KeyError, TypeError):
         return  # an interrupted run has no summary
     file = folder / TRIALS
-    found = file.read_bytes().count(b"\n") if file.exists() else 0
+    found = trials_data(folder).count(b"\n")
     if found < told:
         raise DiptychError(
             f"{file} has {found} records and {SUMMARY} tells of {told} trials; restore it from a copy. "
@@ -175,13 +176,13 @@ def refuse_lost_records(folder: Path) -> None:
         )
 
 
-def referred(file: Path) -> set[str]:
+def referred(folder: Path) -> set[str]:
     """Return the names of all videos that a line refers to, replaced failures included.
 
     Raises:
         DiptychError: A line is damaged, so that nobody knows what it refers to.
     """
-    data = file.read_bytes() if file.exists() else b""
+    file, data = folder / TRIALS, trials_data(folder)
     names: set[str] = set()
     for number, line in enumerate(data[: sound_length(data)].split(b"\n"), 1):
         if b'"sample"' in line:

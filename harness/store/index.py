@@ -27,7 +27,7 @@ from typing_extensions import TypedDict
 from harness.errors import DiptychError
 from harness.files import write_atomically
 from harness.store.locate import list_runs
-from harness.store.names import MANIFEST, TRIALS
+from harness.store.names import MANIFEST, PACKED, TRIALS
 from harness.store.records import SCHEMA_VERSION
 from harness.store.scan import Scan, scan
 
@@ -143,8 +143,9 @@ def key_of(folder: Path, root: Path) -> str:
 def stamps(folder: Path) -> tuple[Stamp, Stamp]:
     """Return the stamps of a run's content and of the space that it takes: times of change (ns) and sizes (bytes)."""
     content, space = [], []
-    for name in (MANIFEST, TRIALS):
-        content += list(stamp(os.path.join(folder, name)))
+    content += list(stamp(os.path.join(folder, MANIFEST)))
+    plain = stamp(os.path.join(folder, TRIALS))
+    content += list(plain if any(plain) else stamp(os.path.join(folder, PACKED)))
     for name in ("", "samples"):
         space.append(stamp(os.path.join(folder, name))[0])
     return content, [*content, *space]

@@ -2,6 +2,7 @@
 
 MANIFEST = "manifest.json"
 TRIALS = "trials.jsonl"
+PACKED = "trials.jsonl.gz"
 TORN = "trials.torn"
 SUMMARY = "summary.json"
 SAMPLES = "samples"

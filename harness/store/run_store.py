@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 from harness.errors import DiptychError
 from harness.files import sync_folder, usable_folder, write_atomically
 from harness.store import video
+from harness.store.archive import is_packed, trials_data
 from harness.store.lines import format_line, format_manifest, parse_line, parse_manifest, sound_end, sound_length
 from harness.store.lock import WriterLock
-from harness.store.names import LOCK, MANIFEST, SAMPLES, SUMMARY, TORN, TRIALS
+from harness.store.names import LOCK, MANIFEST, PACKED, SAMPLES, SUMMARY, TORN, TRIALS
 from harness.store.records import Manifest, TrialRecord
 from harness.store.references import with_references
 from harness.store.sessions import SESSIONS, add_session, contexts, read_sessions, session_problems
@@ -119,6 +120,8 @@ class RunStore:
         """
         if self._trials is not None:
             return
+        if is_packed(self.path):
+            raise DiptychError(f"{self.path} is packed, and takes nothing more. To go on: gunzip {self.path / PACKED}")
         try:
             owner = self._lock.acquire()
             if owner is not None:
@@ -217,7 +220,7 @@ class RunStore:
         file = self.path / TRIALS
         if self._trials is not None:
             self._set_torn_aside()
-        data = file.read_bytes() if file.exists() else b""
+        data = trials_data(self.path)
         good = sound_length(data)
         torn = self.path / TORN
         if torn.exists():  # also where the process that set it aside was killed before it could say so

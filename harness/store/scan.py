@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from harness.errors import DiptychError
+from harness.store.archive import is_packed, trials_data
 from harness.store.lines import damaged_line, first_line, line_facts, manifest_facts, parse_manifest, sound_length
 from harness.store.migrations import RESTORE
 from harness.store.names import MANIFEST, TRIALS
@@ -110,17 +111,18 @@ def read_head(data: bytes, where: str) -> Head:
         raise DiptychError(f"{where} is damaged: {first_line(error)}. {RESTORE}") from error
 
 
-def read_rows(file: Path) -> list[Row]:
-    """Return the needed keys of every line but a torn last one; none where there is no file.
+def read_rows(folder: Path) -> list[Row]:
+    """Return the needed keys of every line of a run's records but a torn last one; none where there are no records.
 
     Raises:
         DiptychError: A line in the middle is damaged, or a newer version wrote it.
         OSError: The file cannot be read.
     """
-    if not file.exists():
-        return []
+    file = folder / TRIALS
     validate = ROW.validator.validate_json
     try:
+        if is_packed(folder) or not file.exists():
+            return [read_row(line, f"{file}:{n}") for n, line in enumerate(trials_data(folder).split(b"\n"), 1) if line]
         with file.open("rb", buffering=1 << 16) as opened:  # line by line: the whole file at once is copied thrice
             rows: list[Row] = [validate(line) for line in opened]
             opened.seek(max(0, opened.tell() - 1))
@@ -155,7 +157,7 @@ def scan(folder: Path) -> Scan:
     """
     try:
         head = read_head((folder / MANIFEST).read_bytes(), str(folder / MANIFEST))
-        read = read_rows(folder / TRIALS)
+        read = read_rows(folder)
     except OSError as error:
         raise DiptychError(f"{folder} cannot be read: {error.strerror}.") from error
     planned = head["plan"]["trials"]

@@ -10,6 +10,7 @@ from typing import Any, cast
 from harness.declaration import judged_metrics
 from harness.errors import DiptychError, RejectedError
 from harness.metrics.by_frame import mean_of_frames
+from harness.store.archive import trials_data
 from harness.store.lines import line_facts, parse_line, sound_length
 from harness.store.names import TRIALS
 from harness.store.records import BlockKey, Manifest, PlannedTrial, TrialRecord
@@ -25,8 +26,7 @@ NON_FINITE = (b"NaN", b"Infinity")
 
 def check_lines(folder: Path, manifest: Manifest, notes: Notes) -> dict[int, TrialRecord]:
     """Read every line, note what is wrong with it, and return the records that count, by index."""
-    file = folder / TRIALS
-    data = file.read_bytes() if file.exists() else b""
+    data = trials_data(folder)
     good = sound_length(data)
     lines = data[:good].split(b"\n")
     if good < len(data):

@@ -49,7 +49,7 @@ class CaseParams(Params):
         split: Split of the model's world.
         index: Clip of that split.
         of: How many clips the scale takes, so that they are rendered together.
-        prompt_frames: Frames given; the model's own number if None.
+        prompt_frames: Frames given; the model's own number if None. 0 for a model that is told a caption.
         frames: Frames generated; the model's own number if None.
         temperature: Divides the logits.
         top_k: Keep the k most probable tokens.
@@ -60,7 +60,7 @@ class CaseParams(Params):
     split: Split = "test"
     index: Annotated[int, Field(ge=0)] = 0
     of: Annotated[int, Field(ge=1)] | None = None
-    prompt_frames: Annotated[int, Field(ge=1)] | None = None
+    prompt_frames: Annotated[int, Field(ge=0)] | None = None
     frames: Annotated[int, Field(ge=1)] | None = None
     temperature: Annotated[float, Field(gt=0)] = 1.0
     top_k: Annotated[int, Field(ge=1)] | None = None

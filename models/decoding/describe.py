@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.errors import UsageError
 from models.decoding.grid import Grid
-from models.decoding.schedule import get_schedule
+from models.decoding.schedule import effective_delay, get_schedule
 from models.decoding.tables import compile_schedule
 
 MOST_SLOTS = 1_000_000
@@ -66,3 +66,14 @@ def describe_schedule(
         "action_lookahead_passes": tables.action_lookahead_passes,
         "steps": steps,
     }
+
+
+def count_passes(name: str, frames: int, rows: int, columns: int, k: int = 1) -> int:
+    """Number of forward passes of a schedule on a grid, by its closed form where it declares one.
+
+    Raises:
+        UsageError: Unknown schedule, or a size that is not possible.
+    """
+    grid, schedule = Grid(frames=frames, rows=rows, columns=columns), get_schedule(name)
+    delay = effective_delay(k, columns)
+    return int(schedule.order(grid, delay).max()) + 1 if schedule.passes is None else schedule.passes(grid, delay)

@@ -154,7 +154,6 @@ class DecodingMaker:
                 "max_width": tables.max_width,
                 "action_lookahead_passes": tables.action_lookahead_passes,
                 "cache_bytes": engine.cache.bytes,
-                "frame_seconds": generation.frame_seconds,
                 **self._bound(loaded, tables),
                 **measured.info,
             },
@@ -217,9 +216,9 @@ class DecodingMaker:
         peak_flops = interpolated(ceilings.flops_per_second)
         return {
             "bound_seconds": bound_seconds(costs, ceilings.bandwidth_bytes_per_second, peak_flops),
-            "bandwidth_bytes_per_second": ceilings.bandwidth_bytes_per_second,
-            "flops_per_second": {str(width): rate for width, rate in ceilings.flops_per_second.items()},
-            "ceilings_unsteadiness": ceilings.unsteadiness,
+            "bandwidth_bytes_per_second": float(f"{ceilings.bandwidth_bytes_per_second:.6g}"),
+            "flops_per_second": {str(width): float(f"{rate:.6g}") for width, rate in ceilings.flops_per_second.items()},
+            "ceilings_unsteadiness": float(f"{ceilings.unsteadiness:.6g}"),
         }
 
 

@@ -61,12 +61,18 @@ def clip_of(case: Case) -> tuple[Split, int, int]:
 def grid_of(card: VideoModel, case: Case) -> Grid:
     """The grid of a case's video; raises a UsageError if the world's clips are too short for it."""
     spec, asked = REGISTRY.get("world", card.world)().spec, case_params(case)
+    prompt_frames = card.prompt_frames if asked.prompt_frames is None else asked.prompt_frames
+    if prompt_frames == 0 and card.caption_tokens == 0:
+        raise UsageError(
+            f"case {case.name!r}: model {card.name!r} is told no caption, so prompt_frames must be at least 1, not 0."
+        )
     grid = Grid(
         frames=asked.frames or card.frames,
         rows=spec.rows,
         columns=spec.columns,
         actions=card.actions_per_frame,
-        prompt_frames=asked.prompt_frames or card.prompt_frames,
+        prompt_frames=prompt_frames,
+        start_tokens=card.caption_tokens,
     )
     total = grid.prompt_frames + grid.frames
     if total > spec.clip_frames:

@@ -20,6 +20,7 @@ from harness.types import Case
 from models.decoding.grid import Grid
 from models.decoding.params import clip_of
 from models.tokenizers.fsq import FSQTokenizer
+from models.worlds.captions import captioner
 from models.worlds.types import Clip, World
 from models.zoo.cards import VideoModel
 
@@ -76,14 +77,20 @@ class Prompts:
             clip = self.clip(case, card.world)
             total = grid.prompt_frames + grid.frames
             tokens = tokenizer.encode(clip.frames[:total]).reshape(total, -1).cpu()
-            given = place(tokens, torch.from_numpy(clip.actions[:total]), grid, card.shape.image_vocabulary)
+            images, caption = card.shape.image_vocabulary, None
+            if card.caption_tokens:
+                words = torch.from_numpy(captioner(card.world)(clip, 0, total).ids())
+                caption = words + images + len(self.world(card.world).spec.actions)
+            given = place(tokens, torch.from_numpy(clip.actions[:total]), grid, images, caption)
             pixels = clip.frames[: grid.prompt_frames]
             digest = sha256(given[:, : grid.prompt_slots].numpy(), clip.actions[: total - 1], pixels)
             self._made[key] = Prompt(clip, given, tokens[grid.prompt_frames :], digest)
         return self._made[key]
 
 
-def place(tokens: Tensor, actions: Tensor, grid: Grid, image_vocabulary: int) -> Tensor:
+def place(
+    tokens: Tensor, actions: Tensor, grid: Grid, image_vocabulary: int, caption: Tensor | None = None
+) -> Tensor:
     """Lay tokens and actions out by slot.
 
     Args:
@@ -91,12 +98,16 @@ def place(tokens: Tensor, actions: Tensor, grid: Grid, image_vocabulary: int) ->
         actions: Action ids ``[prompt frames + frames]``.
         grid: The grid; one action token per frame.
         image_vocabulary: First action token.
+        caption: Token ids of the caption ``[start tokens]``, or None.
 
     Returns:
         int64 ``[1, slots]``; the true tokens stand at generated slots too (the engine blanks them).
     """
     rows = torch.cat([tokens, (actions + image_vocabulary)[:, None]], dim=1)
-    return rows.reshape(1, -1)[:, : grid.slots].contiguous()
+    laid = rows.reshape(1, -1)
+    if caption is not None:
+        laid = torch.cat([caption[None], laid], dim=1)
+    return laid[:, : grid.slots].contiguous()
 
 
 def teller(what: str) -> Callable[[int, int], None]:

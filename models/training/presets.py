@@ -110,6 +110,7 @@ IDM_PRESETS: dict[str, TrainOptions] = {
         device="cuda", train_clips=9600, held_out_clips=128, validate_every=1000, checkpoint_every=1000, processes=8,
     ),
 }  # fmt: skip
+TEXT_VIDEO_TRANSFORMER_PRESETS = VIDEO_TRANSFORMER_PRESETS
 DIAGONAL_FINETUNE_PRESETS: dict[str, TrainOptions] = {
     "test": TrainOptions(
         steps=4, batch=2, learning_rate=1e-3, warmup_steps=2, train_clips=24, held_out_clips=2, processes=1,

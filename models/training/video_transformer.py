@@ -166,6 +166,17 @@ def sequences(tokens: NDArray[Any], actions: NDArray[Any], grid: Grid, image_voc
 def draw_sequences(data: TokenClips, grid: Grid, image_vocabulary: int, batch: int, seed: int, step: int) -> Tensor:
     """The batch of one step, a function of seed and step: every clip once per epoch, at a random offset."""
     total = grid.prompt_frames + grid.frames
+    picked, offsets = epoch_draw(data, total, batch, seed, step)
+    window = offsets[:, None] + np.arange(total)
+    return sequences(
+        data.tokens[picked[:, None], window], data.actions[picked[:, None], window], grid, image_vocabulary
+    )
+
+
+def epoch_draw(
+    data: TokenClips, frames: int, batch: int, seed: int, step: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Clips and first frames of one step's batch, ``[batch]`` each: every clip once per epoch, at a random offset."""
     count = len(data.tokens)
     rng = np.random.default_rng([seed, 1, step])
     wanted = np.arange(step * batch, (step + 1) * batch)
@@ -173,11 +184,7 @@ def draw_sequences(data: TokenClips, grid: Grid, image_vocabulary: int, batch: i
     for epoch in np.unique(wanted // count):
         here = wanted // count == epoch
         picked[here] = np.random.default_rng([seed, 2, int(epoch)]).permutation(count)[wanted[here] % count]
-    offsets = rng.integers(data.tokens.shape[1] - total + 1, size=batch)
-    window = offsets[:, None] + np.arange(total)
-    return sequences(
-        data.tokens[picked[:, None], window], data.actions[picked[:, None], window], grid, image_vocabulary
-    )
+    return picked, rng.integers(data.tokens.shape[1] - frames + 1, size=batch)
 
 
 def image_slots(grid: Grid, first_frame: int) -> NDArray[np.int64]:

@@ -19,6 +19,8 @@ class VideoModel(Data):
         prompt_frames: Default number of prompt frames.
         frames: Default number of generated frames; training saw ``prompt_frames + frames``.
         actions_per_frame: Action tokens after each frame.
+        caption_tokens: Tokens of a caption before the first frame; 0 for a model that is told none. One that is told a
+            caption may go without a prompt frame, and has the caption's words last in its vocabulary.
         tokenizer: File name of the tokenizer's weights in the zoo.
         weights: File name of the transformer's weights in the zoo, or None for random weights.
         finetunes: Adapters of these weights in the zoo, by the name that an arm's ``weights`` gives them.
@@ -32,6 +34,7 @@ class VideoModel(Data):
     prompt_frames: int
     frames: int
     actions_per_frame: int = 1
+    caption_tokens: int = 0
     tokenizer: str
     weights: str | None = None
     finetunes: dict[str, str] = Field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""``diptych results ls | aggregate | export | rebuild | rm | gc``."""
+"""``diptych results ls | aggregate | export | rebuild | pack | rm | gc``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from harness.cli.stored import (
     collect_garbage,
     export_runs,
     list_results,
+    pack_runs,
     rebuild_summaries,
     removable,
     remove_runs,
@@ -101,6 +102,17 @@ def export_command(output: Output, runs: tuple[str, ...], file: Path | None, res
 def rebuild_command(output: Output, runs: tuple[str, ...], results: str | None) -> None:
     """Write summary.json of each RUN anew from its records."""
     facts = rebuild_summaries(runs, results)
+    output.emit(facts, lambda: "\n".join(f"{item.path}: {item.why}" for item in facts.items))
+
+
+@command.command("pack")
+@RUNS
+@results_option
+@common
+@click.pass_obj
+def pack_command(output: Output, runs: tuple[str, ...], results: str | None) -> None:
+    """Pack the records of RUNs that are over; everything reads them as before, and nothing is added any more."""
+    facts = pack_runs(runs, results)
     output.emit(facts, lambda: "\n".join(f"{item.path}: {item.why}" for item in facts.items))
 
 

@@ -16,6 +16,7 @@ from harness.cli.training import (
     parse_shape,
     train_diagonal_finetune,
     train_idm,
+    train_text_video_transformer,
     train_tokenizer,
     train_video_transformer,
 )
@@ -116,6 +117,29 @@ def video_transformer_command(
     settings |= {"clips": clips, "validation_clips": held_out, "init": init}
     settings |= {"prompt_frames": prompt_frames, "frames": frames}
     _tell(output, train_video_transformer(out, preset, seed=seed, **settings))
+
+
+@command.command("text-video-transformer")
+@click.option("--world", default="crafter-9x9", show_default=True, help="World to learn from; it must have captions.")
+@click.option("--tokenizer", metavar="FILE", help="Its weights: a name in the zoo, or a path [default: the world's].")
+@click.option("--frames", type=int, default=8, show_default=True, help="Frames of a sequence, the first included.")
+@training_options
+@common
+@click.pass_obj
+def text_video_transformer_command(
+    output: Output,
+    /,
+    world: str,
+    tokenizer: str | None,
+    frames: int,
+    out: Path,
+    preset: str,
+    seed: int,
+    **others: Any,
+) -> None:
+    """Train a video transformer that is told a caption, with or without a prompt frame when it decodes."""
+    settings = _settings(**others) | {"world": world, "tokenizer": tokenizer, "frames": frames}
+    _tell(output, train_text_video_transformer(out, preset, seed=seed, **settings))
 
 
 @command.command("diagonal-finetune")

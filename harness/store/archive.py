@@ -1,0 +1,76 @@
+"""Records of a run that is over, packed: a seventh of the bytes, the same lines, and read wherever they are.
+
+A run's folder holds ``trials.jsonl``, or ``trials.jsonl.gz`` in its place. Nothing is appended to a packed one.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zlib
+from pathlib import Path
+
+from harness.errors import DiptychError
+from harness.files import write_atomically
+from harness.store.lock import WriterLock
+from harness.store.names import LOCK, PACKED, TRIALS
+
+
+def trials_data(folder: Path) -> bytes:
+    """Every line of a run's records; empty where there are none.
+
+    Raises:
+        DiptychError: The packed file is damaged.
+    """
+    plain, packed = folder / TRIALS, folder / PACKED
+    if plain.exists():
+        return plain.read_bytes()
+    if not packed.exists():
+        return b""
+    try:
+        return gzip.decompress(packed.read_bytes())
+    except (OSError, EOFError, zlib.error) as error:
+        raise DiptychError(f"{packed} is damaged ({error}); restore it from a copy.") from error
+
+
+def is_packed(folder: Path) -> bool:
+    """Tell whether a run's records are packed, so that nothing can be added."""
+    return (folder / PACKED).exists() and not (folder / TRIALS).exists()
+
+
+def pack(folder: Path) -> tuple[int, int]:
+    """Pack a run's records; equal records are equal bytes.
+
+    Returns:
+        Bytes before and after.
+
+    Raises:
+        DiptychError: There are none, another process writes them, or the folder cannot be written to.
+    """
+    plain = folder / TRIALS
+    if is_packed(folder):
+        size = (folder / PACKED).stat().st_size
+        return size, size
+    if not plain.exists():
+        raise DiptychError(f"{folder} has no records to pack.")
+    lock = WriterLock(folder / LOCK)
+    try:
+        owner = lock.acquire()
+        if owner is not None:
+            raise DiptychError(f"{folder.name} is being written by another process (pid {owner}); wait for its end.")
+        data = plain.read_bytes()
+        packed = gzip.compress(data, 9, mtime=0)
+        write_atomically(folder / PACKED, packed)
+        if trials_data_of(folder / PACKED) != data:
+            raise DiptychError(f"{folder / PACKED} does not read back as it was written; {plain} was kept.")
+        os.unlink(plain)
+    except OSError as error:
+        raise DiptychError(f"{folder} cannot be written: {error.strerror}.") from error
+    finally:
+        lock.release()
+    return len(data), len(packed)
+
+
+def trials_data_of(packed: Path) -> bytes:
+    """The lines of one packed file."""
+    return gzip.decompress(packed.read_bytes())
