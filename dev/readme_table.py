@@ -74,6 +74,46 @@ def response(findings: list[Finding | None]) -> str:
     return value if told.verdict == "regressed" else f"({value})"
 
 
+def fidelity(facts: RunFacts) -> str:
+    """What each choice of the decoder costs, in Markdown."""
+    found = {(f.arm, f.metric): f for f in facts.findings}
+    lines = ["| | SSIM | bits per token | |", "|---|---|---|---|"]
+    for arm in dict.fromkeys(f.arm for f in facts.findings):
+        said = found[arm, "ssim"]
+        bits = cell(found[arm, "model_bits_per_token"])
+        lines.append(f"| {arm} | {cell(said)} | {bits} | {said.verdict} |")
+    return "\n".join(lines)
+
+
+COLUMNS = {
+    "frames/s": ("frames_per_second", 1),
+    "F1": ("action_f1[idm-crafter]", 3),
+    "PSNR": ("psnr", 2),
+    "Fréchet": ("frechet[idm-crafter]", 2),
+}
+
+
+def finetune(facts: RunFacts) -> str:
+    """MineWorld's Table 2 with measured rows, in Markdown: each arm's own values, and bits against sequential."""
+    lines = ["| | " + " | ".join(COLUMNS) + " | SSIM against sequential | bits against sequential |", "|---" * 7 + "|"]
+    found = {(f.group, f.arm, f.metric): f for f in facts.findings}
+    for group in dict.fromkeys(f.group for f in facts.findings):
+        lines.append(f"| **{group}** | | | | | | |")
+        arms = list(dict.fromkeys(f.arm for f in facts.findings if f.group == group))
+        base = facts.findings[0].baseline
+        for arm in (base, *arms):
+            numbers = []
+            for metric, digits in COLUMNS.values():
+                finding = found[group, arms[0] if arm == base else arm, metric]
+                value = finding.baseline_value if arm == base else finding.arm_value
+                numbers.append("" if value is None else f"{value:.{digits}f}")
+            both = ("ssim", "model_bits_per_token")
+            changes = ["", ""] if arm == base else [cell(found[group, arm, metric]) for metric in both]
+            lines.append(f"| {arm} | {' | '.join([*numbers, *changes])} |")
+    return "\n".join(lines)
+
+
 if __name__ == "__main__":
     shown = show_run(str(Path(sys.argv[1])))
-    sys.stdout.write((faults if shown.suite == "metrics-sanity" else table)(shown) + "\n")
+    tables = {"metrics-sanity": faults, "decoding-fidelity": fidelity, "decoding-finetune": finetune}
+    sys.stdout.write(tables.get(shown.suite, table)(shown) + "\n")

@@ -68,10 +68,25 @@ def test_null_says_nothing_and_its_floors_are_those_of_the_readme() -> None:
     assert (float(said[1]), float(said[2])) == (round(floor + 0.05, 1), round(reach, 3))
 
 
-def test_the_cost_of_stale_stand_ins_is_the_committed_one() -> None:
-    facts = show_run(str(only_run("decoding-placeholders", "small")))
-    costs = [-f.estimate.value for f in facts.findings if f.metric == "ssim" and f.arm.endswith("-stale")]
-    assert f"costs {min(costs):.3f} to {max(costs):.3f} of SSIM" in README
+def readme_table():
+    spec = importlib.util.spec_from_file_location("readme_table", ROOT / "dev" / "readme_table.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_tables_of_fidelity_and_finetuning_are_those_of_the_committed_runs() -> None:
+    tables = readme_table()
+    for suite, table in (("decoding-fidelity", tables.fidelity), ("decoding-finetune", tables.finetune)):
+        run = only_run(suite, "small")
+        assert table(show_run(str(run))) in README
+        assert run.name in README
+
+
+def test_the_defaults_are_those_that_cost_the_fewest_bits() -> None:
+    facts = show_run(str(only_run("decoding-fidelity", "small")))
+    bits = {f.arm: f.estimate.value for f in facts.findings if f.metric == "model_bits_per_token"}
+    assert min(bits.values()) == bits["default"]
 
 
 def test_the_table_of_faults_and_the_ceilings_are_those_of_the_committed_run() -> None:

@@ -2,7 +2,7 @@
 # Everything that wants a GPU, for a machine with Python 3.12, torch and an NVIDIA card, and no network.
 #
 #   dev/gpu/run.sh prepare         before, on a machine with the network and the simulator: fills dev/gpu/clips
-#   dev/gpu/run.sh STAGE [FOLDER]  there: one of check, tests, train, bench; results go to FOLDER, else $OUT, else
+#   dev/gpu/run.sh STAGE [FOLDER]  there: one of check, tests, engine, train, bench; results go to FOLDER, else $OUT, else
 #                                  dev/gpu/work/out
 #
 # Each stage ends in under 9 minutes (DIPTYCH_GPU_SECONDS) and goes on where it stopped when it is called again. Where
@@ -209,9 +209,20 @@ PYTHON
   ended bench "$code"
 }
 
+# The engine against transformers (where it is installed), its bound and predicted speed-ups, at published sizes.
+engine() {
+  local code=0
+  timeout --signal=INT --kill-after=30 "$seconds" "$python" - 2>&1 <<'PYTHON' | tee -a "$out/engine.txt" || code=$?
+from harness import run_bench
+
+print(run_bench("decoding", tell=print).model_dump_json())
+PYTHON
+  ended engine "$code"
+}
+
 case "$stage" in
   prepare) prepare ;;
-  check | tests | train | bench)
+  check | tests | engine | train | bench)
     begin
     code=0
     "$stage" || code=$?
@@ -219,7 +230,7 @@ case "$stage" in
     exit "$code"
     ;;
   *)
-    say "usage: dev/gpu/run.sh prepare | check | tests | train | bench  [FOLDER]"
+    say "usage: dev/gpu/run.sh prepare | check | tests | engine | train | bench  [FOLDER]"
     exit 2
     ;;
 esac

@@ -97,7 +97,7 @@ def _arms_then_age(folder: Path) -> tuple[int, str]:
     """Whole runs come after those of a few arms, newer ones after older ones."""
     from harness.store.run_store import RunStore
 
-    return len(RunStore.open(folder).manifest.suite.arms), folder.name
+    return len({trial.arm for trial in RunStore.open(folder).manifest.plan.trials}), folder.name
 
 
 def _described(describe: Any, name: str, frames: int, rows: int, columns: int, k: int) -> Any:

@@ -104,7 +104,7 @@ def decoding_table(readings: Sequence[Reading], published: Published) -> Drawn:
     ax = figure.subplots()
     ax.axis("off")
     title = "Decoding, in the layout of MineWorld's Table 2" + ("" if measured else " (published only)")
-    ax.set_title(title)
+    ax.set_title(title, pad=10)
     table = ax.table(cells, colLabels=columns, loc="center", cellLoc="left", edges="horizontal")
     table.auto_set_font_size(False)
     table.set_fontsize(6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from harness.types import Finding
 from reports.papers.orders import ticks
@@ -12,6 +13,7 @@ from reports.papers.writing import COLOURS, Drawn
 from reports.reading import Reading, speed_up
 
 NONE_MEASURED = "published only"
+TICKS = (1, 3, 10, 30, 100, 300, 1000, 3000)
 
 
 @dataclass(frozen=True)
@@ -77,15 +79,19 @@ def speed_figure(found: Sequence[Point], published: Published) -> Drawn:
             linewidth=1.2, capsize=2, color=COLOURS[index % len(COLOURS)], label=group,
         )  # fmt: skip
         rows += [[group, "diagonal", k, r.value, r.low, r.high, run, "measured"] for k, r in reaches]
+    lines: dict[float, list[str]] = {}
     for row in published.decoding:
         if row.mode == "plain":
             ax.axhline(row.speed_up or 0, color="#999999", linewidth=0.8, linestyle=(0, (4, 3)))
-            ax.annotate(
-                f"MineWorld {row.model}", (1, row.speed_up or 0), xycoords=("axes fraction", "data"), fontsize=6,
-                color="#666666", ha="right", va="bottom",
-            )  # fmt: skip
+            value = row.speed_up or 0
+            lines.setdefault(next((at for at in lines if abs(at - value) < 0.1), value), []).append(row.model)
             quality = published.sources[row.source].quality
             rows.append([f"MineWorld {row.model}", "parallel", "", row.speed_up, "", "", row.source, quality])
+    for at, models in lines.items():  # lines too near each other share a label
+        ax.annotate(
+            f"MineWorld {', '.join(models)}", (1, at), xycoords=("axes fraction", "data"), xytext=(0, 1),
+            textcoords="offset points", fontsize=6, color="#666666", ha="right", va="bottom",
+        )  # fmt: skip
     ax.set_xscale("log", base=2)
     ticks(ax.xaxis, (1, 2, 4))
     ax.set_xlabel("row delay k (tokens)")
@@ -143,25 +149,41 @@ def quality_figure(found: Sequence[Point]) -> Drawn:
     judged = [
         p for p in found if p.quality is not None and p.quality.estimate.value is not None and p.passes and plain(p)
     ]
-    panels = list(dict.fromkeys((p.run, p.group) for p in judged))
+    panels, arms = list(dict.fromkeys((p.run, p.group) for p in judged)), list(dict.fromkeys(p.arm for p in judged))
     figure = Figure(figsize=(max(3.2, 2.5 * len(panels)), 2.8), layout="constrained")
     axes = figure.subplots(1, max(1, len(panels)), squeeze=False)[0]
     rows: list[list[object]] = []
     for ax, (run, group) in zip(axes, panels, strict=False):
-        for point in (p for p in judged if (p.run, p.group) == (run, group)):
+        mine = [p for p in judged if (p.run, p.group) == (run, group)]
+        for point in mine:
             assert point.quality is not None
             e = point.quality.estimate
             assert e.value is not None
             low = 0 if e.low is None else e.value - e.low
             high = 0 if e.high is None else e.high - e.value
-            ax.errorbar([point.passes], [e.value], yerr=[[low], [high]], marker="o", markersize=3.5, capsize=2)
-            ax.annotate(point.arm, (point.passes or 0, e.value), fontsize=6, xytext=(4, 3), textcoords="offset points")
+            ax.errorbar(
+                [point.passes], [e.value], yerr=[[low], [high]], marker="o", markersize=3.5, capsize=2,
+                linestyle="none",
+                color=COLOURS[arms.index(point.arm) % len(COLOURS)], label=point.arm,
+            )  # fmt: skip
             rows.append([group, point.arm, point.passes, point.quality.metric, e.value, e.low, e.high, run])
         ax.axhline(0, color="#999999", linewidth=0.8)
         ax.set_xscale("log")
+        reached = [point.passes or 1 for point in mine]
+        ax.set_xlim(min(reached) / 1.6, max(reached) * 1.6)
+        ticks(
+            ax.xaxis,
+            [at for at in TICKS if min(reached) / 1.6 <= at <= max(reached) * 1.6],
+        )
         ax.set_title(group)
         ax.set_xlabel("forward passes")
-        ax.margins(x=0.25)
+    if judged:
+        handles: dict[str, Any] = {}
+        for ax in axes:
+            handles |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+        figure.legend(
+            list(handles.values()), list(handles), loc="outside lower center", ncols=len(handles), fontsize=6.5
+        )
     metrics = sorted({point.quality.metric for point in judged if point.quality is not None})
     axes[0].set_ylabel(f"{', '.join(metrics) or 'quality'} against sequential")
     if not judged:

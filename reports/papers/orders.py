@@ -34,7 +34,7 @@ def order_figure(describe: Describe) -> Drawn:
     from matplotlib.figure import Figure
 
     described = [describe(name, FRAMES, ROWS, COLUMNS, k) for name, k in PANELS]
-    figure = Figure(figsize=(7.0, 3.6), layout="constrained")
+    figure = Figure(figsize=(7.0, 2.5), layout="constrained")
     axes = figure.subplots(2, 3)
     rows: list[list[object]] = []
     for panel, ((name, k), facts) in enumerate(zip(PANELS, described, strict=True)):
