@@ -91,6 +91,13 @@ class Engine:
         self.device, self.dtype = self.model.device, self.model.dtype
         self.pad = self.device.type == "cuda" if pad is None else pad
         self.cache = cache or Cache.zeros(self.model, grid.slots, batch)
+        needed = (shape.layers, batch, shape.kv_heads, grid.slots + 1, shape.head_dim)
+        if tuple(self.cache.keys.shape) != needed or self.cache.keys.dtype != self.dtype:
+            raise DiptychError(
+                f"the cache is {list(self.cache.keys.shape)} {self.cache.keys.dtype}, and this model and grid need "
+                f"{list(needed)} {self.dtype} (layers, batch, key/value heads, slots + 1, head width). "
+                "Make one with Cache.zeros(model, grid.slots, batch)."
+            )
         self.keys, self.values = self.cache.keys, self.cache.values
         self._tokens = torch.zeros(batch, grid.slots + 1, dtype=torch.int64, device=self.device)
         self._stream, self._noise_keys = torch.zeros_like(self._tokens), torch.zeros_like(self._tokens)
@@ -156,6 +163,12 @@ class Engine:
             )
         if len(seeds) != self.batch:
             raise DiptychError(f"{len(seeds)} seeds for {self.batch} lanes.")
+        read = given.index_fill(1, self._drawn.to(given.device), 0)
+        if bool(((read < 0) | (read >= self.model.shape.vocabulary)).any()):
+            raise DiptychError(
+                f"token ids of the prompt and the actions must be from 0 to {self.model.shape.vocabulary - 1}, the "
+                f"model's vocabulary, and {int(read.min())} to {int(read.max())} are given."
+            )
         self._tokens.zero_()
         self._tokens[:, : grid.slots] = given.to(self.device)
         self._tokens[:, self._drawn] = 0  # whatever stood there must not be read

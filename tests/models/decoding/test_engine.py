@@ -175,6 +175,12 @@ def test_wrong_token_buffers_and_seed_counts_are_refused() -> None:
         engine.generate(given(GRID)[:, :-1], [1])
     with pytest.raises(DiptychError, match="2 seeds for 1 lanes"):
         engine.generate(given(GRID), [1, 2])
+    wrong = given(GRID)
+    wrong[0, 0] = 26
+    with pytest.raises(DiptychError, match=r"must be from 0 to 25, the model's vocabulary, and \d+ to 26 are given"):
+        engine.generate(wrong, [1])
+    with pytest.raises(DiptychError, match=r"the cache is \[2, 1, 2, \d+, 8\] torch.float64, and this model and"):
+        Engine(tiny(), tables("sequential", Grid(frames=1, rows=3, columns=4)), SAMPLER, cache=engine.cache)
 
 
 @pytest.mark.gpu

@@ -288,5 +288,5 @@ def test_the_bound_is_that_of_the_recorded_ceilings(maker: DecodingMaker) -> Non
     engine = next(iter(maker._engines.values())).engine
     costs = pass_costs(tiny().shape, engine.tables, element_bytes=4)
     expected = bound_seconds(costs, info["bandwidth_bytes_per_second"], interpolated(rates))
-    assert info["bound_seconds"] == pytest.approx(expected, rel=1e-12)
+    assert info["bound_seconds"] == pytest.approx(expected, rel=1e-5)  # six digits of the ceilings are kept
     assert info["ceilings_unsteadiness"] >= 1
