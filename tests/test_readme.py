@@ -83,6 +83,16 @@ def test_the_tables_of_fidelity_and_finetuning_are_those_of_the_committed_runs()
         assert run.name in README
 
 
+def test_the_numbers_of_text_are_those_of_the_committed_run() -> None:
+    run = only_run("decoding-text", "small")
+    assert run.name in README
+    facts = show_run(str(run))
+    for group in ("caption and prompt frame", "caption alone"):
+        for metric in ("frames_per_second", "model_bits_per_token"):
+            (found,) = [f for f in facts.findings if (f.group, f.arm, f.metric) == (group, "diagonal-k2", metric)]
+            assert readme_table().cell(found) in README.replace("\n", " ")
+
+
 def test_the_defaults_are_those_that_cost_the_fewest_bits() -> None:
     facts = show_run(str(only_run("decoding-fidelity", "small")))
     bits = {f.arm: f.estimate.value for f in facts.findings if f.metric == "model_bits_per_token"}

@@ -100,12 +100,12 @@ def decoding_table(readings: Sequence[Reading], published: Published) -> Drawn:
     rows = [*published_rows(published), *measured]
     columns = ("Model", "Mode", "FPS", "F1", "PSNR", "Fréchet", "From")
     cells = [[row.model, row.mode, *row.numbers, row.where] for row in rows]
-    figure = Figure(figsize=(7.2, 0.4 + 0.17 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(7.2, 0.4 + 0.15 * (len(rows) + 1)), layout="constrained")
     ax = figure.subplots()
     ax.axis("off")
     title = "Decoding, in the layout of MineWorld's Table 2" + ("" if measured else " (published only)")
     ax.set_title(title, pad=10)
-    table = ax.table(cells, colLabels=columns, loc="center", cellLoc="left", edges="horizontal")
+    table = ax.table(cells, colLabels=columns, cellLoc="left", edges="horizontal", bbox=(0, 0, 1, 1))
     table.auto_set_font_size(False)
     table.set_fontsize(6)
     table.auto_set_column_width(list(range(len(columns))))
