@@ -33,62 +33,62 @@ ZOO: dict[str, tuple[str, int, str]] = {
         1742480,
         "small video transformer of crafter-9x9",
     ),
-    "video_transformer_crafter_9x9_control_s0.safetensors": (
+    "crafter_9x9_control_s0.safetensors": (
         "460d13d1cd4cf4be97e74f7614bc07b5b6a67199781142503682a55682de3ccd",
         175736,
         "control's adapters, crafter-9x9, seed 0",
     ),
-    "video_transformer_crafter_9x9_control_s1.safetensors": (
+    "crafter_9x9_control_s1.safetensors": (
         "cb2258c852064f11ac6856cd580dca5f705bfadc0a188b3129a6682447b139a8",
         175736,
         "control's adapters, crafter-9x9, seed 1",
     ),
-    "video_transformer_crafter_9x9_control_s2.safetensors": (
+    "crafter_9x9_control_s2.safetensors": (
         "80bd74e39aa5650947e2b0a148b9a1cf516d23d2ae6d52bdfada3aa11d7b2ff8",
         175736,
         "control's adapters, crafter-9x9, seed 2",
     ),
-    "video_transformer_crafter_9x9_diagonal_k1_s0.safetensors": (
+    "crafter_9x9_diagonal_k1_s0.safetensors": (
         "73bcf2d645f8c416fa16081a0e73e212d9e71d43833ed460364a517f55f92f89",
         175736,
         "adapters for diagonal decoding, k = 1, crafter-9x9, seed 0",
     ),
-    "video_transformer_crafter_9x9_diagonal_k1_s1.safetensors": (
+    "crafter_9x9_diagonal_k1_s1.safetensors": (
         "8028d68cb6049b4f37b03e5eff56b07b03277620e13629b674f879b32a1afe5c",
         175736,
         "adapters for diagonal decoding, k = 1, crafter-9x9, seed 1",
     ),
-    "video_transformer_crafter_9x9_diagonal_k1_s2.safetensors": (
+    "crafter_9x9_diagonal_k1_s2.safetensors": (
         "caf89a140ea65c9c87e1a5344fd38ace0220807bee5a0ddb19668792850195bb",
         175736,
         "adapters for diagonal decoding, k = 1, crafter-9x9, seed 2",
     ),
-    "video_transformer_crafter_9x9_small_control_s0.safetensors": (
+    "crafter_9x9_small_control_s0.safetensors": (
         "cbb6147d9fd4112eb74a02065f160585a184f456ced28fa7c1f9f4840fb41fef",
         81856,
         "control's adapters, small, seed 0",
     ),
-    "video_transformer_crafter_9x9_small_control_s1.safetensors": (
+    "crafter_9x9_small_control_s1.safetensors": (
         "3a667928fee674202abc619b8fed8212665f242dd26424a1eb334990d938827b",
         81856,
         "control's adapters, small, seed 1",
     ),
-    "video_transformer_crafter_9x9_small_control_s2.safetensors": (
+    "crafter_9x9_small_control_s2.safetensors": (
         "6092e2b1f04fddc028ffcf30750d951240980112f936437d54254db506e1f304",
         81856,
         "control's adapters, small, seed 2",
     ),
-    "video_transformer_crafter_9x9_small_diagonal_k1_s0.safetensors": (
+    "crafter_9x9_small_diagonal_k1_s0.safetensors": (
         "3f445501c2c058df8a1f701d29cb451a513c224b4a7863e1250e7207989304ad",
         81856,
         "adapters for diagonal decoding, k = 1, small, seed 0",
     ),
-    "video_transformer_crafter_9x9_small_diagonal_k1_s1.safetensors": (
+    "crafter_9x9_small_diagonal_k1_s1.safetensors": (
         "a94db2c5b6f8e20baf003863744c4f331b035073830fd00d17caf90583b49d24",
         81856,
         "adapters for diagonal decoding, k = 1, small, seed 1",
     ),
-    "video_transformer_crafter_9x9_small_diagonal_k1_s2.safetensors": (
+    "crafter_9x9_small_diagonal_k1_s2.safetensors": (
         "a686f49f8a6b13edbb22511bd39a2a5c4ecba081f348762d5bc6cfbe44bc911a",
         81856,
         "adapters for diagonal decoding, k = 1, small, seed 2",

@@ -8,7 +8,8 @@ KINDS = {"diagonal-k1": "diagonal_k1", "control": "control"}
 
 
 def finetunes_of(stem: str) -> dict[str, str]:
-    """Files of the adapters of the weights ``stem``.safetensors, by the name that an arm's ``weights`` gives them."""
+    """Files of the adapters of the weights ``stem``, by the name that an arm's ``weights`` gives them."""
+    short = stem.removeprefix("video_transformer_")
     return {
-        f"{kind}-s{seed}": f"{stem}_{part}_s{seed}.safetensors" for kind, part in KINDS.items() for seed in SEEDS
+        f"{kind}-s{seed}": f"{short}_{part}_s{seed}.safetensors" for kind, part in KINDS.items() for seed in SEEDS
     }

@@ -187,7 +187,7 @@ clips = 3
         "name: 'decoding' is a registered suite",
         "arms[1].params.schedule: unknown schedule 'diagnal'; did you mean 'diagonal'?",
         "arms[1].params.k: must be a whole number, not 'two'.",
-        "arms[1].params.foo: unknown key. Valid: k, placeholder",
+        "arms[1].params.foo: unknown key. Valid: compat, k, placeholder",
         "arms[2].name: 'mine' is the name of another arm",
         "arms[2].maker: unknown maker 'decodin'; did you mean 'decoding'?",
         "scales.smoke.cases_of[0].model: unknown model 'video-transformer-crafter-9x8'; did you mean",
