@@ -78,7 +78,8 @@ class Llama:
             cache = StaticCache(config=self.config, max_cache_len=self._slots)
         step: Callable[..., Any] = self.module
         if how == "compiled":
-            self._compiled = self._compiled or torch.compile(self.module, dynamic=False)
+            if self._compiled is None:
+                self._compiled = torch.compile(self.module, dynamic=False)
             step = self._compiled
         out = self.module(sequence[:, :prompt_slots], past_key_values=cache, use_cache=True)
         for at in range(prompt_slots, sequence.shape[1]):
