@@ -95,6 +95,7 @@ def value_of(finding: Finding, arm: str) -> float | None:
 def decoding_table(readings: Sequence[Reading], published: Published) -> Drawn:
     """The table, drawn, as data and in LaTeX."""
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
 
     measured = measured_rows(readings)
     rows = [*published_rows(published), *measured]
@@ -105,7 +106,7 @@ def decoding_table(readings: Sequence[Reading], published: Published) -> Drawn:
     ax.axis("off")
     title = "Decoding, in the layout of MineWorld's Table 2" + ("" if measured else " (published only)")
     ax.set_title(title, pad=10)
-    table = ax.table(cells, colLabels=columns, cellLoc="left", edges="horizontal", bbox=(0, 0, 1, 1))
+    table = ax.table(cells, colLabels=columns, cellLoc="left", edges="horizontal", bbox=Bbox.from_bounds(0, 0, 1, 1))
     table.auto_set_font_size(False)
     table.set_fontsize(6)
     table.auto_set_column_width(list(range(len(columns))))
