@@ -17,6 +17,14 @@ MODES = {
     "plain": "parallel, w/o finetune",
     "control": "parallel, control",
 }
+SPECIAL = str.maketrans(
+    {
+        **{c: f"\\{c}" for c in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+    }
+)
 METRICS = ("frames_per_second", "action_f1", "psnr", "frechet")
 """A measured metric may carry its space in brackets."""
 
@@ -136,8 +144,5 @@ def latex(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
 
 
 def _escaped(text: str) -> str:
-    for special in "\\&%$#_{}~^":
-        text = text.replace(
-            special, {"\\": r"\textbackslash{}", "~": r"\~{}", "^": r"\^{}"}.get(special, "\\" + special)
-        )
-    return text
+    """The text with LaTeX's special characters escaped, each once."""
+    return text.translate(SPECIAL)

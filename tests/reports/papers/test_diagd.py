@@ -13,7 +13,7 @@ from harness.cli.builtin import load_builtin
 from harness.cli.figures import published_file
 from harness.errors import DiptychError, UsageError
 from models.decoding.describe import count_passes, describe_schedule
-from reports.papers.decoding_table import mode_of
+from reports.papers.decoding_table import latex, mode_of
 from reports.papers.published import read_published
 
 load_builtin()
@@ -106,6 +106,10 @@ def test_arms_find_their_rows_in_the_table() -> None:
     assert mode_of("diagonal-k1-finetuned-s2", "sequential") == "parallel, w/ finetune, seed 2"
     assert mode_of("diagonal-k1-control-s0", "sequential") == "parallel, control, seed 0"
     assert mode_of("frame-at-once", "sequential") is None
+
+
+def test_special_characters_are_escaped_once() -> None:
+    assert r"a\_b \& 5 \% \textbackslash{} \{x\} \\" in latex(("c",), [["a_b & 5 % \\ {x}"]])
 
 
 def test_other_papers_other_runs_and_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
