@@ -165,3 +165,22 @@ def reproducible(device: Device, threads: int) -> Iterator[dict[str, Any]]:
         if device.kind == "cuda" and workspace is None:
             os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)
         set_threads(threads_before)
+
+
+@contextmanager
+def unsorted_writes() -> Iterator[None]:
+    """Write by index as if torch were not made deterministic, inside the ``with`` statement.
+
+    For indices that are all different, or whose duplicates nobody reads: there the order of writes decides nothing. On
+    CUDA the deterministic way is to check, sort and only then write, a dozen kernels and more in place of one
+    (``index_copy_`` and ``index_put_`` in ATen's ``TensorAdvancedIndexing.cpp`` and ``cuda/Indexing.cu``).
+    """
+    import torch
+
+    before = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(False)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warn_only)
