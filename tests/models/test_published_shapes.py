@@ -11,7 +11,7 @@ from harness.types import Arm, Case, Repeats
 from models.ar.prepared import PreparedTransformer
 from models.ar.shapes import TransformerShape
 from models.ar.transformer import VideoTransformer
-from models.decoding import shape_maker
+from models.decoding import memory, shape_maker
 from models.decoding.cache import Cache
 from models.decoding.grid import Grid
 from models.decoding.memory import Memory, check_memory, memory_needed
@@ -142,6 +142,13 @@ def test_bad_cases_are_one_message(maker: ShapeMaker, monkeypatch: pytest.Monkey
     with pytest.raises(UsageError, match=r"needs .* GB on cpu"):
         maker.check(arm(), case())
     assert psutil.virtual_memory().available > 1000
+
+
+def test_a_container_is_held_to_its_own_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "quota_memory_bytes", lambda: 4321)
+    assert memory.memory_available("cpu") == 4321
+    monkeypatch.setattr(memory, "quota_memory_bytes", lambda: None)
+    assert memory.memory_available("cpu") > 4321
 
 
 def test_no_large_model_is_drawn_to_find_that_it_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
