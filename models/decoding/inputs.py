@@ -8,6 +8,8 @@ from torch import Tensor
 
 from harness.errors import DiptychError
 
+MOST_SEEDS = 2**63
+
 
 def check_ids(ids: Tensor, vocabulary: int, what: str) -> None:
     """Refuse token ids that the model has no embedding for.
@@ -35,17 +37,20 @@ def check_given(given: Tensor, unread: Tensor, seeds: Sequence[int], size: tuple
     Args:
         given: Token ids ``[B, slots]``.
         unread: Slots whose ids are not looked at, as their tokens come later.
-        seeds: One for each lane.
+        seeds: One for each lane, integers in [0, 2**63).
         size: What ``given`` must be: batch and slots.
         vocabulary: How many ids there are.
 
     Raises:
-        DiptychError: Another size, another number of seeds, or ids outside the vocabulary.
+        DiptychError: Another size, another number of seeds or seeds out of range, or ids outside the vocabulary.
     """
     if tuple(given.shape) != size:
         raise DiptychError(f"the token buffer must be {list(size)} (batch, slots), not {list(given.shape)}.")
     if len(seeds) != size[0]:
         raise DiptychError(f"{len(seeds)} seeds for {size[0]} lanes.")
+    for seed in seeds:
+        if isinstance(seed, float) or not 0 <= seed < MOST_SEEDS:
+            raise DiptychError(f"a seed must be an integer from 0 to 2**63 - 1, not {seed}.")
     read = given.index_fill(1, unread.to(given.device), 0)
     check_ids(read, vocabulary, "token ids of the prompt and the actions")
 

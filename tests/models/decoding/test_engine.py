@@ -177,6 +177,10 @@ def test_wrong_token_buffers_and_seed_counts_are_refused() -> None:
         engine.generate(given(GRID)[:, :-1], [1])
     with pytest.raises(DiptychError, match="2 seeds for 1 lanes"):
         engine.generate(given(GRID), [1, 2])
+    for seed in (-1, 2**63, 1.5):
+        with pytest.raises(DiptychError, match=r"a seed must be an integer from 0 to 2\*\*63 - 1, not "):
+            engine.generate(given(GRID), [seed])
+    assert engine.generate(given(GRID), [2**63 - 1]).finite
     wrong = given(GRID)
     wrong[0, 0] = 26
     with pytest.raises(DiptychError, match=r"must be from 0 to 25, the model's vocabulary, and \d+ to 26 are given"):
