@@ -13,6 +13,7 @@ from typing import Any, Literal
 from harness.errors import UsageError
 
 VALID = "Valid: cpu, cuda, cuda:0, cuda:1, …"
+NO_LIMIT_BYTES = 2**60  # version 1 of control groups says "none" by the largest number of whole pages
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,26 @@ def quota_cores(root: Path = Path("/sys/fs/cgroup")) -> int | None:
         except (OSError, ValueError):
             return None
     return max(1, quota // period) if quota > 0 and period > 0 else None
+
+
+def quota_memory_bytes(root: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Return the bytes that the control group's memory limit leaves, or None without a limit.
+
+    File pages that the group has not used lately are free: the kernel takes them before it kills.
+    """
+    names = (
+        ("memory.max", "memory.current", "memory.stat", "inactive_file"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
+    )
+    for limit, used, stat, idle in names:
+        try:
+            most, now = int((root / limit).read_text()), int((root / used).read_text())
+            facts = dict(line.split() for line in (root / stat).read_text().splitlines())
+            left = most - now + int(facts.get(idle, 0))
+        except (OSError, ValueError):  # "max" is no number either
+            continue
+        return None if most >= NO_LIMIT_BYTES else max(0, left)
+    return None
 
 
 def available_cores() -> int:
@@ -165,3 +186,22 @@ def reproducible(device: Device, threads: int) -> Iterator[dict[str, Any]]:
         if device.kind == "cuda" and workspace is None:
             os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)
         set_threads(threads_before)
+
+
+@contextmanager
+def unsorted_writes() -> Iterator[None]:
+    """Write by index as if torch were not made deterministic, inside the ``with`` statement.
+
+    For indices that are all different, or whose duplicates nobody reads: there the order of writes decides nothing. On
+    CUDA the deterministic way is to check, sort and only then write, a dozen kernels and more in place of one
+    (``index_copy_`` and ``index_put_`` in ATen's ``TensorAdvancedIndexing.cpp`` and ``cuda/Indexing.cu``).
+    """
+    import torch
+
+    before = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(False)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warn_only)

@@ -326,7 +326,8 @@ class Made:
         first_call_seconds: Duration of this process's very first call on these shapes (compile, capture), or None; the
             same in all of its trials.
         prefill_seconds: Duration of one pass over the prompt alone, or None.
-        peak_memory_bytes: Peak of the measured call, or None; by the process on CPU, by the allocator on CUDA.
+        peak_memory_bytes: Peak of the measured call, or None; by the process on CPU, by the allocator on CUDA, with the
+            pools of captured graphs.
         energy_joules: Energy that the device took for one measured call, or None.
         flags: What was amiss with the measurement (:data:`harness.store.records.FLAGS`); the sample is kept.
         counts: Exact counts: ``frames``, ``tokens``, ``passes``.

@@ -98,7 +98,16 @@ def bench_decoding(*, quick: bool, seed: int, tell: Callable[[str], None]) -> It
     device = Device("cuda", 0) if torch.cuda.is_available() else Device("cpu")
     for subject in subjects(device.kind, quick):
         with reproducible(device, threads=1):
-            yield from measure_subject(subject, str(device), seed, 2 if quick else 3, tell)
+            for found in measure_subject(subject, str(device), seed, 2 if quick else 3, tell):
+                tell(said(found))  # what is measured is not lost with a bench that is stopped
+                yield found
+
+
+def said(found: BenchRow) -> str:
+    """A row as one line."""
+    value = "absent" if found.value is None else f"{found.value:.4g} {found.unit}"
+    ratio = "" if found.ratio is None else f", ×{found.ratio:.3f} of {found.reference:.4g}"
+    return f"{found.name}: {value}{ratio}" + (f" ({found.reason})" if found.reason else "")
 
 
 def measure_subject(

@@ -9,13 +9,13 @@ graphs, one per bucket of shapes (:mod:`models.decoding.graphs`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from harness.device import unsorted_writes
 from harness.errors import DiptychError, UsageError
 from models.ar.prepared import PreparedTransformer, prepared
 from models.ar.transformer import VideoTransformer, packed_attention, rotary_table
@@ -23,6 +23,8 @@ from models.decoding import noise as noise_source
 from models.decoding.cache import Cache
 from models.decoding.frame_times import FrameTimes
 from models.decoding.graphs import CaptureFacts, Graphs
+from models.decoding.inputs import check_actions, check_forced, check_given
+from models.decoding.milestones import asked_actions, completed_frames, drawn_slots, late_slots
 from models.decoding.sampling import Sampler, pick
 from models.decoding.steps import DeviceTables, Step, assign_buckets, exact_step
 from models.decoding.tables import Tables
@@ -40,7 +42,7 @@ class Generation:
         noise_hashes: Per lane, SHA-256 over the noise consumed, by position; of all zeros for greedy.
         logits: ``[B, tokens, image_vocabulary]`` in raster order if a trace was asked for, else None.
         finite: False if a logit was NaN or infinite: such tokens mean nothing.
-        frame_seconds: Seconds from the start to each frame's last token.
+        frame_seconds: Seconds from the start, clearing the cache included, to each frame's last token.
     """
 
     tokens: Tensor
@@ -67,7 +69,8 @@ class Engine:
     """Decodes batches of videos with one model, one schedule and one grid.
 
     Args:
-        model: The transformer, in eval mode, on its device and in its dtype.
+        model: The transformer, in eval mode, on its device and in its dtype. Several engines share one
+            :class:`PreparedTransformer`; of a module each engine lays out weights of its own.
         tables: Compiled schedule.
         sampler: How tokens are drawn.
         batch: Lanes decoded together.
@@ -99,6 +102,8 @@ class Engine:
                 "Make one with Cache.zeros(model, grid.slots, batch)."
             )
         self.keys, self.values = self.cache.keys, self.cache.values
+        # a pass writes to places that are all different; only padding meets in the trash slot, which nobody reads
+        self._writing = unsorted_writes if self.pad else nullcontext
         self._tokens = torch.zeros(batch, grid.slots + 1, dtype=torch.int64, device=self.device)
         self._stream, self._noise_keys = torch.zeros_like(self._tokens), torch.zeros_like(self._tokens)
         self._checksums = torch.zeros_like(self._tokens)
@@ -114,10 +119,10 @@ class Engine:
             self._graphs = Graphs(DeviceTables(tables, cos, sin), assign_buckets(tables), self._pass, self.device)
         else:
             self._steps = [exact_step(tables, p, cos, sin) for p in range(1, tables.passes)]
-        drawn = _drawn_slots(tables)
-        self._drawn = torch.from_numpy(drawn).to(self.device)
-        self._completed = _completed(tables)
-        self._asked = _actions_by_pass(tables)
+        self._drawn = torch.from_numpy(drawn_slots(tables)).to(self.device)
+        self._late = torch.cat([self._drawn, torch.from_numpy(late_slots(grid)).to(self.device)])
+        self._completed = completed_frames(tables)
+        self._asked = asked_actions(tables)
 
     def capture(self, *, forced: bool = False) -> CaptureFacts:
         """Capture the graphs ahead of the first generation, which otherwise does; nothing to do without CUDA.
@@ -134,8 +139,9 @@ class Engine:
 
         def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
             keys, values = self.keys[layer], self.values[layer]
-            keys.index_copy_(2, step.slots, k)
-            values.index_copy_(2, step.slots, v)
+            with self._writing():
+                keys.index_copy_(2, step.slots, k)
+                values.index_copy_(2, step.slots, v)
             return packed_attention(q, keys[:, :, :seen], values[:, :, :seen], bias)
 
         hidden = self.model.hidden(self._tokens[:, step.sources], (step.cos, step.sin), attend)
@@ -145,33 +151,39 @@ class Engine:
         """Run one pass, write its tokens, and return its logits."""
         logits = self._run(step)
         self._finite &= logits.isfinite().all()
+        sums: Tensor | None = None
         if forced:
-            self._tokens[:, step.targets] = self._stream[:, step.targets]
+            drawn = self._stream[:, step.targets]
         elif self.sampler.greedy:
-            self._tokens[:, step.targets] = pick(logits, None, self.sampler)
+            drawn = pick(logits, None, self.sampler)
         else:
             bits = noise_source.draw_bits(self._noise_keys[:, step.targets], self._counters)
-            self._checksums[:, step.targets] = noise_source.checksum(bits, self._counters)
-            self._tokens[:, step.targets] = pick(logits, noise_source.gumbel(bits), self.sampler)
+            sums = noise_source.checksum(bits, self._counters)
+            drawn = pick(logits, noise_source.gumbel(bits), self.sampler)
+        with self._writing():
+            self._tokens[:, step.targets] = drawn
+            if sums is not None:
+                self._checksums[:, step.targets] = sums
         return logits
 
-    def _load(self, given: Tensor, seeds: Sequence[int], forced: Tensor | None, *, clear: bool = True) -> None:
-        grid = self.tables.grid
-        if given.shape != (self.batch, grid.slots):
-            raise DiptychError(
-                f"the token buffer must be [{self.batch}, {grid.slots}] (batch, slots), not {list(given.shape)}."
-            )
-        if len(seeds) != self.batch:
-            raise DiptychError(f"{len(seeds)} seeds for {self.batch} lanes.")
-        read = given.index_fill(1, self._drawn.to(given.device), 0)
-        if bool(((read < 0) | (read >= self.model.shape.vocabulary)).any()):
-            raise DiptychError(
-                f"token ids of the prompt and the actions must be from 0 to {self.model.shape.vocabulary - 1}, the "
-                f"model's vocabulary, and {int(read.min())} to {int(read.max())} are given."
-            )
+    def _load(
+        self,
+        given: Tensor,
+        seeds: Sequence[int],
+        forced: Tensor | None,
+        *,
+        clear: bool = True,
+        late_actions: bool = False,
+    ) -> None:
+        grid, vocabulary = self.tables.grid, self.model.shape.vocabulary
+        unread = self._late if late_actions else self._drawn
+        check_given(given, unread, seeds, (self.batch, grid.slots), vocabulary)
+        if forced is not None:
+            check_forced(forced, (self.batch, grid.frames, grid.frame_tokens), vocabulary)
+        self.cache.begin()
         self._tokens.zero_()
         self._tokens[:, : grid.slots] = given.to(self.device)
-        self._tokens[:, self._drawn] = 0  # whatever stood there must not be read
+        self._tokens[:, unread] = 0  # whatever stood there must not be read
         if forced is not None:
             self._stream[:, self._drawn] = forced.reshape(self.batch, grid.tokens).to(self.device)
         self._noise_keys.copy_(noise_source.position_keys(list(seeds), grid, self.device))
@@ -238,14 +250,14 @@ class Engine:
             Tokens, noise hashes, times of frames and, if asked for, logits.
         """
         grid = self.tables.grid
-        if self._graphs is not None:
+        if self._graphs is not None and not trace:
             self._graphs.capture(forced is not None)  # once; it leaves its traces in the state that is laid down next
+        times = FrameTimes(self.device)
         self._load(given, seeds, forced, clear=clear)
         kept = None
         if trace:
             size = (self.batch, grid.slots + 1, self.model.shape.image_vocabulary)
             kept = torch.zeros(size, dtype=self.dtype, device=self.device)
-        times = FrameTimes(self.device)
         for _ in self.passes(forced=forced is not None, kept=kept):
             times.mark()
         tokens = self._tokens[:, self._drawn].reshape(self.batch, grid.frames, grid.frame_tokens)
@@ -267,10 +279,13 @@ class Engine:
             The frames, in order.
 
         Raises:
-            UsageError: ``actions`` with an order that reads actions ahead of their frame.
-            DiptychError: Not finite logits: such tokens mean nothing.
+            UsageError: ``actions`` with an order that reads actions ahead of their frame, or a grid without any.
+            DiptychError: Not finite logits: such tokens mean nothing. Or the cache was used by another generation
+                between two frames: the next ones would rest on what that one left.
         """
         ahead = self.tables.action_lookahead_passes
+        if actions is not None and not self.tables.grid.actions:
+            raise UsageError("this grid has no action tokens, so none can be supplied. Leave actions out.")
         if actions is not None and ahead:
             raise UsageError(
                 f"schedule {self.tables.schedule!r} (k = {self.tables.k}) reads the actions of a frame up to {ahead} "
@@ -279,7 +294,8 @@ class Engine:
             )
         if self._graphs is not None:
             self._graphs.capture(False)
-        self._load(given, seeds, None)
+        self._load(given, seeds, None, late_actions=actions is not None)
+        turn = self.cache.turn
         grid = self.tables.grid
         size = (self.batch, grid.rows, grid.columns)
         for frame in self.passes(actions=actions):
@@ -288,12 +304,15 @@ class Engine:
             if not bool(self._finite):
                 raise DiptychError(f"the logits of frame {frame} hold NaN or infinity, so its tokens mean nothing.")
             yield StreamedFrame(frame, tokens)
+            if self.cache.turn != turn:
+                raise DiptychError(
+                    f"another generation began in the same cache after frame {frame} was streamed, so the frames after "
+                    "it cannot be drawn. Take all frames of a stream first, or give each engine a cache of its own."
+                )
 
     def _take_actions(self, frame: int, ids: Tensor) -> None:
         slots = self.tables.grid.action_slots(frame)
-        if tuple(ids.shape) != (self.batch, len(slots)):
-            size = f"[{self.batch}, {len(slots)}] (batch, actions)"
-            raise DiptychError(f"the actions of frame {frame} must be {size}, not {list(ids.shape)}.")
+        check_actions(ids, frame, (self.batch, len(slots)), self.model.shape.vocabulary)
         self._tokens[:, slots.start : slots.stop] = ids.to(self.device)
 
     @torch.inference_mode()
@@ -309,30 +328,3 @@ def _bias(mask: Tensor | None, groups: int, dtype: torch.dtype) -> Tensor | None
         return None
     bias = torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(~mask, -torch.inf)
     return bias.repeat(groups, 1)
-
-
-def _drawn_slots(tables: Tables) -> NDArray[np.int64]:
-    """Slots of the generated tokens in raster order, as an int64 array."""
-    target = tables.entries.target
-    drawn = target[target >= 0].copy()
-    drawn.sort()
-    return drawn
-
-
-def _completed(tables: Tables) -> list[list[int]]:
-    """Frames that are complete after each pass: a frame waits for those before it, so that they come in order."""
-    last = np.maximum.accumulate(tables.order.reshape(tables.grid.frames, -1).max(axis=1))
-    complete: list[list[int]] = [[] for _ in range(tables.passes)]
-    for frame, pass_ in enumerate(last.tolist()):
-        complete[pass_].append(frame)
-    return complete
-
-
-def _actions_by_pass(tables: Tables) -> list[list[int]]:
-    """Generated frames whose actions are fed for the first time in each pass."""
-    asked: list[list[int]] = [[] for _ in range(tables.passes)]
-    if tables.grid.actions:
-        for frame in range(tables.grid.frames - 1):
-            slot = tables.grid.action_slots(frame).start
-            asked[int(tables.entries.pass_[tables.entries.slot == slot].min())].append(frame)
-    return asked

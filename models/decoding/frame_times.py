@@ -15,7 +15,7 @@ class FrameTimes:
     """
 
     def __init__(self, device: torch.device) -> None:
-        self._cuda = device.type == "cuda"
+        self._device, self._cuda = device, device.type == "cuda"
         self._events: list[torch.cuda.Event] = []
         self._seconds: list[float] = []
         self._began = time.perf_counter()
@@ -26,7 +26,7 @@ class FrameTimes:
         """Say that a frame is complete once the work so far is done; on CUDA nothing waits for it."""
         if self._cuda:
             event = torch.cuda.Event(enable_timing=True)
-            event.record()
+            event.record(torch.cuda.current_stream(self._device))  # not the current card's, which may be another
             self._events.append(event)
         else:
             self._seconds.append(time.perf_counter() - self._began)
@@ -35,6 +35,6 @@ class FrameTimes:
         """Seconds from the start to each mark; on CUDA this waits for the device."""
         if not self._cuda:
             return list(self._seconds)
-        torch.cuda.synchronize()
+        torch.cuda.synchronize(self._device)
         first = self._events[0]
         return [first.elapsed_time(event) / 1000 for event in self._events[1:]]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -84,22 +85,43 @@ class Graphs:
 
     def _capture(self, forced: bool) -> CaptureFacts:
         torch.cuda.synchronize(self._device)
-        began, held = time.perf_counter(), torch.cuda.memory_reserved(self._device)
+        began = time.perf_counter()
+        torch.cuda.empty_cache()  # every capture does: what it gives back must not count against the graphs' memory
+        held = torch.cuda.memory_reserved(self._device)
         first = {bucket: number + 1 for number, bucket in reversed(list(enumerate(self._buckets)))}
-        pool = None
-        for bucket, number in first.items():
-            self._at.fill_(number)
-            side = torch.cuda.Stream(self._device)
-            side.wait_stream(torch.cuda.current_stream(self._device))
-            with torch.cuda.stream(side):  # libraries choose their kernels and workspaces before the capture
-                self.call(number, forced)
-            torch.cuda.current_stream(self._device).wait_stream(side)
-            self._at.fill_(number)
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, pool=pool):
-                self.call(number, forced)
-            pool = graph.pool()
-            self._captured[bucket, forced] = graph
+        pool, side = None, capture_stream(self._device)
+        with torch.cuda.device(self._device):  # which may be another card than the current one
+            for bucket, number in first.items():
+                self._at.fill_(number)
+                side.wait_stream(torch.cuda.current_stream(self._device))
+                with torch.cuda.stream(side):  # libraries choose their kernels and workspaces before the capture
+                    self.call(number, forced)
+                torch.cuda.current_stream(self._device).wait_stream(side)
+                self._at.fill_(number)
+                graph = torch.cuda.CUDAGraph()
+                with torch.cuda.graph(graph, pool=pool, stream=side):
+                    self.call(number, forced)
+                pool = graph.pool()
+                self._captured[bucket, forced] = graph
         torch.cuda.synchronize(self._device)
         grown = torch.cuda.memory_reserved(self._device) - held
         return CaptureFacts(len(first), time.perf_counter() - began, max(0, grown))
+
+
+@cache
+def capture_stream(device: torch.device) -> torch.cuda.Stream:
+    """The one stream of a card in which everything is warmed up and captured.
+
+    One, because cuBLAS keeps a workspace for every stream that it ever met (32 MiB under reproducible settings); and of
+    that card, because ``torch.cuda.graph`` takes a stream of whichever card was current first, and captures nothing
+    that runs on another.
+    """
+    return torch.cuda.Stream(device)
+
+
+def peak_with_graphs(peak_bytes: int | None, facts: CaptureFacts) -> int | None:
+    """Peak memory of a generation: what the allocator saw, and the pool in which graphs keep their activations.
+
+    A replay allocates nothing, and the pool counts as free to the allocator's statistics.
+    """
+    return None if peak_bytes is None else peak_bytes + facts.pool_bytes

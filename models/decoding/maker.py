@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -23,6 +24,7 @@ from models.ar.transformer import causal_attention, rotary_table
 from models.decoding.bound import bound_seconds, interpolated, pass_costs
 from models.decoding.cache import Cache
 from models.decoding.engine import Engine, Generation
+from models.decoding.graphs import peak_with_graphs
 from models.decoding.grid import Grid
 from models.decoding.params import ARM_PARAMS, arm_params, check_names, clip_of, sampler_of, tables_of, video_model
 from models.decoding.prompts import Prompt, Prompts, sha256
@@ -134,7 +136,7 @@ class DecodingMaker:
             seconds=measured.seconds,
             first_call_seconds=ready.first_call_seconds,
             prefill_seconds=prefill_seconds,
-            peak_memory_bytes=measured.peak_memory_bytes,
+            peak_memory_bytes=peak_with_graphs(measured.peak_memory_bytes, engine.capture()),
             energy_joules=measured.energy_joules,
             flags=measured.flags,
             counts={"frames": grid.frames, "tokens": grid.tokens, "passes": tables.passes},
@@ -153,6 +155,7 @@ class DecodingMaker:
                 "stale": before is not None,
                 "max_width": tables.max_width,
                 "action_lookahead_passes": tables.action_lookahead_passes,
+                "graphs": dataclasses.asdict(engine.capture()),
                 "cache_bytes": engine.cache.bytes,
                 **self._bound(loaded, tables),
                 **measured.info,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.device import quota_memory_bytes
 from harness.errors import UsageError
 from models.ar.shapes import TransformerShape
 from models.decoding.grid import Grid
@@ -49,7 +50,7 @@ def memory_needed(shape: TransformerShape, grid: Grid, dtype: str, batch: int = 
 
 
 def memory_available(device: str) -> int:
-    """Bytes that are free: of the machine, or of the card."""
+    """Bytes that are free: of the machine and of the control group that the process is held to, or of the card."""
     if device.startswith("cuda"):
         import torch
 
@@ -57,8 +58,9 @@ def memory_available(device: str) -> int:
         return free
     import psutil
 
+    left = quota_memory_bytes()
     available: int = psutil.virtual_memory().available
-    return available
+    return available if left is None else min(left, available)
 
 
 def check_memory(needed: Memory, available: int, device: str) -> None:

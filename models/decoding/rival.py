@@ -81,7 +81,8 @@ class Llama:
             if self._compiled is None:
                 self._compiled = torch.compile(self.module, dynamic=False)
             step = self._compiled
-        out = self.module(sequence[:, :prompt_slots], past_key_values=cache, use_cache=True)
+        # as their own generate does: of the prompt only the last logits are wanted
+        out = self.module(sequence[:, :prompt_slots], past_key_values=cache, use_cache=True, logits_to_keep=1)
         for at in range(prompt_slots, sequence.shape[1]):
             position = torch.full((1, 1), at, device=self._device)
             out = step(sequence[:, at : at + 1], past_key_values=cache, position_ids=position, use_cache=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from models.ar.prepared import PreparedTransformer
 from models.ar.transformer import VideoTransformer
 from models.decoding.cache import Cache
 from models.decoding.engine import Engine
+from models.decoding.graphs import peak_with_graphs
 from models.decoding.grid import Grid
 from models.decoding.memory import check_memory, memory_available, memory_needed
 from models.decoding.params import arm_params, compile_arm
@@ -101,7 +103,7 @@ class ShapeMaker:
             seconds=measured.seconds,
             first_call_seconds=first_call,
             prefill_seconds=prefill_seconds,
-            peak_memory_bytes=measured.peak_memory_bytes,
+            peak_memory_bytes=peak_with_graphs(measured.peak_memory_bytes, engine.capture()),
             energy_joules=measured.energy_joules,
             flags=measured.flags,
             counts={"frames": grid.frames, "tokens": grid.tokens, "passes": tables.passes},
@@ -118,6 +120,7 @@ class ShapeMaker:
                 "placeholder": tables.placeholder,
                 "max_width": tables.max_width,
                 "action_lookahead_passes": tables.action_lookahead_passes,
+                "graphs": dataclasses.asdict(engine.capture()),
                 "precision": asked.precision,
                 "parameters": card.shape.parameters,
                 "memory_needed_bytes": needed.total,
@@ -179,8 +182,9 @@ def check_precision(precision: str, device: str) -> None:
     Raises:
         UsageError: Names what the device has.
     """
-    if precision == "bfloat16" and device.startswith("cuda") and not torch.cuda.is_bf16_supported():
-        raise UsageError(f"{device} has no bfloat16. Valid there: float32, float16.")
+    # not torch.cuda.is_bf16_supported: it says yes where bfloat16 is only emulated, and looks at the current card
+    if precision == "bfloat16" and device.startswith("cuda") and torch.cuda.get_device_capability(device) < (8, 0):
+        raise UsageError(f"{device} has no units for bfloat16. Valid there: float32, float16.")
     if precision == "float16" and device == "cpu":
         raise UsageError("the CPU has no units for float16, and is many times slower in it. Valid: float32, bfloat16.")
 

@@ -117,7 +117,7 @@ class Tables:
             return 0
         ahead = 0
         for frame in range(grid.frames - 1):
-            last = self.order[(frame + 1) * grid.frame_tokens - 1]
+            last = self.order[frame * grid.frame_tokens : (frame + 1) * grid.frame_tokens].max()
             first_of_next = self.order[(frame + 1) * grid.frame_tokens]
             ahead = max(ahead, int(last + 1 - first_of_next))
         return ahead

@@ -18,6 +18,7 @@ from harness.device import (
     determinism_facts,
     parse_device,
     quota_cores,
+    quota_memory_bytes,
     reproducible,
     thread_count,
 )
@@ -108,6 +109,28 @@ def test_quota_of_the_control_group(tmp_path: Path, files: dict[str, str], expec
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     assert quota_cores(tmp_path) == expected
+
+
+V1 = "memory/memory."
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"memory.max": "1000\n", "memory.current": "700\n", "memory.stat": "anon 5\ninactive_file 200\n"}, 500),
+        ({"memory.max": "1000", "memory.current": "1300", "memory.stat": "anon 5"}, 0),
+        ({"memory.max": "max\n", "memory.current": "700", "memory.stat": ""}, None),
+        ({"memory.max": "1000", "memory.current": "700"}, None),
+        ({f"{V1}limit_in_bytes": "90", f"{V1}usage_in_bytes": "50", f"{V1}stat": "total_inactive_file 7"}, 47),
+        ({f"{V1}limit_in_bytes": str(2**63 - 4096), f"{V1}usage_in_bytes": "50", f"{V1}stat": ""}, None),
+        ({}, None),
+    ],
+)
+def test_memory_quota_of_both_versions(tmp_path: Path, files: dict[str, str], expected: int | None) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert quota_memory_bytes(tmp_path) == expected
 
 
 def fail_inside() -> None:

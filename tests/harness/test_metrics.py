@@ -25,6 +25,8 @@ FACTS = {
     "peak_memory_bytes": ("bytes", "lower", "ratio", False),
     "energy_joules_per_frame": ("J", "lower", "ratio", False),
     "bound_fraction": ("fraction", "higher", "ratio", False),
+    "time_to_first_frame_seconds": ("s", "lower", "ratio", False),
+    "inter_frame_latency_seconds": ("s", "lower", "ratio", False),
     "psnr": ("dB", "higher", "difference", True),
     "ssim": ("ssim", "higher", "difference", True),
     "lpips": ("lpips", "lower", "difference", True),
@@ -37,7 +39,7 @@ FACTS = {
 
 
 def metric(name) -> Metric:
-    speed = ("throughput", "passes", "memory", "energy", "bound")
+    speed = ("throughput", "passes", "memory", "energy", "bound", "latency")
     for module in (*speed, "psnr", "ssim", "lpips", "tokens", "tokenizer_crafter"):
         __import__(f"harness.metrics.{module}")
     return REGISTRY.entries["metric", name].load()
@@ -94,6 +96,16 @@ def test_what_was_not_measured_is_none_and_never_zero(name):
 @pytest.mark.parametrize("name", ["frames_per_second", "frame_latency_seconds"])
 def test_a_duration_of_zero_is_no_speed(name):
     assert metric(name).compute(made(seconds=[0.0])) is None
+
+
+@pytest.mark.parametrize(
+    ("frames", "first", "between"),
+    [([2.0], 2.0, None), ([2.0, 2.0], 2.0, None), ([0.0, 3.0], None, 3.0), ([1.0, 2.0, 2.0, 5.0], 1.0, 1.0)],
+)
+def test_latencies_by_hand(frames, first, between):
+    told = made(frame_seconds=frames)
+    assert metric("time_to_first_frame_seconds").compute(told) == first
+    assert metric("inter_frame_latency_seconds").compute(told) == between
 
 
 def test_an_accuracy_of_zero_is_a_value():

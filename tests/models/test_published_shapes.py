@@ -11,7 +11,7 @@ from harness.types import Arm, Case, Repeats
 from models.ar.prepared import PreparedTransformer
 from models.ar.shapes import TransformerShape
 from models.ar.transformer import VideoTransformer
-from models.decoding import shape_maker
+from models.decoding import memory, shape_maker
 from models.decoding.cache import Cache
 from models.decoding.grid import Grid
 from models.decoding.memory import Memory, check_memory, memory_needed
@@ -123,6 +123,7 @@ def test_a_trial_has_speed_and_hashes_and_no_video(maker: ShapeMaker) -> None:
     }
     assert (made.counts["frames"], made.counts["tokens"], len(made.frame_seconds)) == (2, 24, 2)
     assert maker.make(arm(), case(index=1), 5, Repeats()).hashes["prompt"] != made.hashes["prompt"]
+    assert made.info["graphs"] == {"graphs": 0, "seconds": 0.0, "pool_bytes": 0}, "nothing is captured on a CPU"
     half = maker.make(arm(), case(precision="bfloat16"), 5, Repeats())
     assert half.info["precision"] == "bfloat16"
     assert half.hashes["weights"] != made.hashes["weights"]
@@ -143,6 +144,13 @@ def test_bad_cases_are_one_message(maker: ShapeMaker, monkeypatch: pytest.Monkey
     assert psutil.virtual_memory().available > 1000
 
 
+def test_a_container_is_held_to_its_own_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "quota_memory_bytes", lambda: 4321)
+    assert memory.memory_available("cpu") == 4321
+    monkeypatch.setattr(memory, "quota_memory_bytes", lambda: None)
+    assert memory.memory_available("cpu") > 4321
+
+
 def test_no_large_model_is_drawn_to_find_that_it_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     def draws(*_: object) -> None:
         raise AssertionError("drawn")
@@ -152,3 +160,18 @@ def test_no_large_model_is_drawn_to_find_that_it_does_not_fit(monkeypatch: pytes
     huge = case(precision="bfloat16").model_copy(update={"model": "cosmos-like-12b"})
     with pytest.raises(UsageError, match=r"needs 2\d\.\d\d GB on cpu \(weights 23\.12"):
         ShapeMaker("cpu", 1).check(arm(), huge)
+
+
+@pytest.mark.parametrize(("capability", "has"), [((7, 5), False), ((8, 0), True), ((9, 0), True)])
+def test_emulated_bfloat16_is_refused_on_the_card_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], has: bool
+) -> None:
+    cards = {"cuda:0": (8, 6), "cuda:1": capability}
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device=None: cards[str(device or "cuda:0")])
+    for precision in ("float32", "float16"):
+        shape_maker.check_precision(precision, "cuda:1")
+    if has:
+        shape_maker.check_precision("bfloat16", "cuda:1")
+    else:
+        with pytest.raises(UsageError, match=r"cuda:1 has no units for bfloat16\. Valid there: float32, float16"):
+            shape_maker.check_precision("bfloat16", "cuda:1")

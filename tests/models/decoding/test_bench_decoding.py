@@ -4,8 +4,10 @@ import pytest
 import torch
 
 from models.ar.shapes import TransformerShape
+from models.ar.transformer import VideoTransformer
 from models.decoding import benchmark as bench
 from models.decoding.grid import Grid
+from models.decoding.rival import Llama
 
 SHAPE = TransformerShape(
     image_vocabulary=23, vocabulary=26, hidden=32, mlp=48, layers=2, heads=4, kv_heads=2, head_dim=8
@@ -54,3 +56,25 @@ def test_a_rival_that_fails_is_left_out_with_its_reason() -> None:
     assert "no compiler" in reasons["compiled"]
     with pytest.raises(RuntimeError, match="no compiler"):
         bench.timed({"sequential": broken}, "cpu", 1, {}, lambda _: None)
+
+
+def test_rows_are_told_as_they_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "subjects", lambda *_: [bench.Subject("tiny", SHAPE, GRID, "float32", 0.5, ())])
+    told: list[str] = []
+    row = next(iter(bench.bench_decoding(quick=True, seed=0, tell=told.append)))
+    assert told[-1].startswith(f"{row.name}: {row.value:.4g} {row.unit}")
+    absent = row.model_copy(update={"value": None, "ratio": None, "reason": "no compiler"})
+    assert bench.said(absent) == f"{row.name}: absent (no compiler)"
+
+
+@pytest.mark.full
+def test_the_rival_is_spared_the_logits_of_the_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = VideoTransformer(SHAPE).reset(torch.Generator().manual_seed(0)).eval()
+    rival, sizes = Llama(model, GRID.slots), []
+    rival.module.lm_head.register_forward_hook(lambda module, args, out: sizes.append(out.shape[1]))
+    sequence = torch.randint(23, (1, GRID.slots - 1), generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        last = rival.decode(sequence, GRID.prompt_slots, "dynamic")
+        whole = rival.module(sequence).logits[0, -1]
+    assert sizes[:-1] == [1] * (GRID.slots - GRID.prompt_slots)
+    assert torch.allclose(last, whole, rtol=1e-4, atol=1e-5)

@@ -1,5 +1,6 @@
 """Laws B and C: the engine against the float64 reference decoder, and what must not change its tokens."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import assume, settings
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
+from harness.device import Device, reproducible
 from harness.errors import DiptychError, UsageError
 from models.decoding.engine import Engine
 from models.decoding.grid import Grid
@@ -175,6 +177,10 @@ def test_wrong_token_buffers_and_seed_counts_are_refused() -> None:
         engine.generate(given(GRID)[:, :-1], [1])
     with pytest.raises(DiptychError, match="2 seeds for 1 lanes"):
         engine.generate(given(GRID), [1, 2])
+    for seed in (-1, 2**63, 1.5):
+        with pytest.raises(DiptychError, match=r"a seed must be an integer from 0 to 2\*\*63 - 1, not "):
+            engine.generate(given(GRID), [seed])
+    assert engine.generate(given(GRID), [2**63 - 1]).finite
     wrong = given(GRID)
     wrong[0, 0] = 26
     with pytest.raises(DiptychError, match=r"must be from 0 to 25, the model's vocabulary, and \d+ to 26 are given"):
@@ -183,11 +189,26 @@ def test_wrong_token_buffers_and_seed_counts_are_refused() -> None:
         Engine(tiny(), tables("sequential", Grid(frames=1, rows=3, columns=4)), SAMPLER, cache=engine.cache)
 
 
+def test_forced_streams_that_do_not_fit_are_refused() -> None:
+    engine, forced = Engine(tiny(), tables("sequential", GRID), SAMPLER), torch.zeros(1, 2, 12, dtype=torch.int64)
+    assert engine.generate(given(GRID), [1], forced=forced).finite
+    with pytest.raises(DiptychError, match=r"the forced tokens must be \[1, 2, 12\].*, not \[1, 24\]"):
+        engine.generate(given(GRID), [1], forced=forced.flatten(1))
+    with pytest.raises(DiptychError, match="forced tokens must be from 0 to 25"):
+        engine.generate(given(GRID), [1], forced=forced + 26)
+
+
 @pytest.mark.gpu
+@pytest.mark.parametrize("deterministic", [False, True])
 @pytest.mark.parametrize("name", NAMES)
-def test_engine_on_cuda_equals_the_reference(name: str) -> None:
+def test_engine_on_cuda_equals_the_reference(name: str, deterministic: bool) -> None:
     compiled, prompt = tables(name, GRID, 2), given(GRID)
-    ours = Engine(tiny().cuda(), compiled, SAMPLER, pad=True).generate(prompt, [7], trace=True)
+    engine = Engine(tiny().cuda(), compiled, SAMPLER, pad=True)
+    with reproducible(Device("cuda", 0), 1) if deterministic else nullcontext():  # as trials run, and as users do
+        ours = engine.generate(prompt, [7], trace=True)
+        replayed = engine.generate(prompt, [7])
+    assert engine.capture().graphs > 0
+    assert torch.equal(replayed.tokens, ours.tokens), "graphs draw what single passes draw"
     reference = decode(tiny(), compiled, SAMPLER, prompt, [7])
     assert torch.equal(ours.tokens.cpu(), reference.tokens)
     assert ours.noise_hashes == reference.noise_hashes

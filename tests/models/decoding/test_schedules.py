@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from harness.errors import UsageError
 from models.decoding.describe import describe_schedule
 from models.decoding.grid import Grid
-from models.decoding.tables import NEVER
+from models.decoding.schedule import Schedule
+from models.decoding.tables import NEVER, compile_schedule
 from tests.models.decoding.helpers import delays, grids, names, tables
 
 
@@ -126,6 +127,14 @@ def test_refresh_passes_are_those_of_the_law() -> None:
     assert entries.pass_[end].tolist() == [k * (grid.rows - 1) + grid.columns]
     assert compiled.action_lookahead_passes == grid.columns - k
     assert tables("diagonal", grid, k).action_lookahead_passes == 0
+
+
+def test_a_frame_ends_with_its_last_token_whatever_its_place() -> None:
+    """The end of the first frame's first row is drawn after its last row, beside the next frame's first token."""
+    grid = Grid(frames=2, rows=2, columns=2, actions=1)
+    order = np.array([0, 3, 1, 2, 3, 4, 5, 6])
+    late = Schedule(name="late", summary="", order=lambda grid, k: order, placeholder="prompt")
+    assert compile_schedule(grid, late).action_lookahead_passes == 1
 
 
 def test_placeholder_sources_are_those_of_the_law() -> None:

@@ -1,5 +1,7 @@
 """Frames as soon as they are complete, actions supplied while it runs, and nothing asked of the device meanwhile."""
 
+import time
+
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -12,8 +14,10 @@ from tests.models.decoding.helpers import NAMES, VOCABULARY, given, tables, tiny
 
 GRID = Grid(frames=4, rows=3, columns=4, actions=2)
 SAMPLER = Sampler(top_p=0.9, top_k=9)
-SYNCHRONISING = ("_local_scalar_dense", "nonzero", "is_nonzero", "equal", "masked_select", "unique")
+SYNCHRONISING = ("_local_scalar_dense", "nonzero", "is_nonzero", "equal", "masked_select", "_unique2", "unique_dim")
 """Operators that need a value, or a size that depends on one, from the device."""
+INDEXING = ("index", "index_put_", "_index_put_impl_")
+"""Those that do if an index is a mask."""
 
 
 @pytest.mark.parametrize("pad", [False, True])
@@ -43,7 +47,7 @@ def test_actions_supplied_while_it_runs_are_asked_for_in_time_and_obeyed() -> No
     blank, asked, seen = prompt.clone(), [], []
     for frame in range(GRID.frames - 1):
         slots = GRID.action_slots(frame)
-        blank[:, slots.start : slots.stop] = VOCABULARY  # whatever stood there
+        blank[:, slots.start : slots.stop] = -1 - frame  # whatever stood there, an id or not
 
     def actions(frame: int) -> torch.Tensor:
         asked.append((frame, list(seen)))
@@ -70,6 +74,46 @@ def test_orders_that_read_actions_ahead_refuse_them_late() -> None:
         list(engine.stream(given(GRID), [7], actions=lambda _: torch.zeros(1, 3, dtype=torch.int64)))
 
 
+def test_actions_that_mean_nothing_are_one_message() -> None:
+    engine = Engine(tiny(), tables("diagonal", GRID, 1), SAMPLER)
+    with pytest.raises(DiptychError, match=r"action ids of frame 0 must be from 0 to 25.*and 24 to 26 are given"):
+        list(engine.stream(given(GRID), [7], actions=lambda _: torch.tensor([[24, 26]])))
+    with pytest.raises(DiptychError, match=r"action ids of frame 0 must be integers, not torch.float32"):
+        list(engine.stream(given(GRID), [7], actions=lambda _: torch.zeros(1, 2)))
+    with pytest.raises(DiptychError, match=r"prompt and the actions must be from 0 to 25"):
+        list(engine.stream(given(GRID).fill_(-1), [7], actions=lambda _: torch.zeros(1, 2, dtype=torch.int64)))
+    bare = Grid(frames=2, rows=3, columns=4)
+    engine = Engine(tiny(), tables("diagonal", bare, 1), SAMPLER)
+    with pytest.raises(UsageError, match="this grid has no action tokens"):
+        next(engine.stream(given(bare), [7], actions=lambda _: torch.zeros(1, 0, dtype=torch.int64)))
+
+
+def test_a_stream_ends_with_an_error_when_another_generation_took_its_cache() -> None:
+    model, prompt = tiny(), given(GRID)
+    engine = Engine(model, tables("diagonal", GRID, 1), SAMPLER)
+    other = Engine(model, tables("sequential", GRID), SAMPLER, cache=engine.cache)
+    for between in (engine, other):
+        frames = engine.stream(prompt, [7])
+        next(frames)
+        between.generate(prompt, [7])
+        with pytest.raises(DiptychError, match="another generation began in the same cache after frame 0"):
+            next(frames)
+    Engine(model, engine.tables, SAMPLER).generate(prompt, [7])
+    assert len(list(engine.stream(prompt, [7]))) == GRID.frames
+
+
+def test_times_of_frames_begin_before_the_cache_is_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine(tiny(), tables("diagonal", GRID, 1), SAMPLER)
+    load = engine._load
+
+    def slow(*args: object, **options: object) -> None:
+        time.sleep(0.05)
+        load(*args, **options)
+
+    monkeypatch.setattr(engine, "_load", slow)
+    assert engine.generate(given(GRID), [7]).frame_seconds[0] >= 0.05
+
+
 class Counting(TorchDispatchMode):
     """Counts operators that would make a host wait for the device."""
 
@@ -81,7 +125,8 @@ class Counting(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         self.calls += 1
         name = func.overloadpacket.__name__
-        if name in SYNCHRONISING:
+        masks = name in INDEXING and any(i is not None and i.dtype == torch.bool for i in args[1])
+        if name in SYNCHRONISING or masks:
             self.found.append(name)
         return func(*args, **(kwargs or {}))
 
@@ -98,15 +143,18 @@ def test_nothing_is_asked_of_the_device_between_first_and_last_pass(name: str, p
     assert counting.calls > engine.tables.passes * 20
     assert counting.found == []
     with Counting() as counting:
-        float(torch.ones(()))
-    assert counting.found == ["_local_scalar_dense"], "the counter sees what it is for"
+        x = torch.ones(3)
+        float(x[0])
+        x[x > 0] = x[x > 0].unique()
+    assert counting.found == ["_local_scalar_dense", "index", "_unique2", "index_put_"], "it sees what it is for"
 
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", NAMES)
 def test_cuda_never_synchronises_inside_a_generation(name: str) -> None:
     engine, prompt = Engine(tiny(dtype=torch.float32).cuda(), tables(name, GRID, 1), SAMPLER), given(GRID)
-    wanted = engine.generate(prompt, [3]).tokens
+    wanted = engine.generate(prompt, [3], trace=True).tokens  # a trace is taken without graphs
+    engine.capture()
     with torch.inference_mode():
         engine._load(prompt, [3], None)
         torch.cuda.set_sync_debug_mode("error")
