@@ -168,6 +168,25 @@ def test_whatever_a_configuration_has_is_a_shape_or_one_message(changes: dict) -
     assert told.startswith("config.json")
 
 
+def test_an_index_names_files_beside_it_and_nothing_elsewhere(tmp_path: Path) -> None:
+    save_llama(tmp_path / "other", made())
+    save_llama(tmp_path / "mine", made())
+    (tmp_path / "mine" / "model.safetensors").unlink()
+    index = {"weight_map": {"model.norm.weight": "../other/model.safetensors"}}
+    (tmp_path / "mine" / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(DiptychError, match=r"mine lacks model.safetensors"):
+        load_llama(tmp_path / "mine")
+
+
+def test_an_output_layer_beside_a_tied_embedding_is_passed_over(tmp_path: Path) -> None:
+    model = made(tied=True)
+    save_llama(tmp_path, model)
+    tensors = load_file(tmp_path / "model.safetensors")
+    save_file(tensors | {"lm_head.weight": torch.ones(26, 32)}, tmp_path / "model.safetensors")
+    again = load_llama(tmp_path, image_vocabulary=23)
+    assert torch.equal(logits(again, torch.arange(9)[None]), logits(model, torch.arange(9)[None]))
+
+
 def test_half_precision_on_a_card_without_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
     with pytest.raises(UsageError, match=r"cuda:1 has no bfloat16. Valid there: float32, float16"):
