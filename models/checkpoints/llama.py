@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
@@ -16,9 +17,19 @@ from harness.errors import DiptychError, UsageError
 from harness.files import write_atomically
 from models.ar.shapes import TransformerShape
 from models.ar.transformer import VideoTransformer
-from models.checkpoints.keys import HUGGING_FACE, build, original
+from models.checkpoints.files import CONFIG, INDEX, WEIGHTS, read_json, read_tensors
+from models.checkpoints.keys import HUGGING_FACE, Table, check_dtype, fill, original
 
-CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
+SUPPORTED: dict[str, Any] = {
+    "attention_bias": False,
+    "mlp_bias": False,
+    "hidden_act": "silu",
+    "rope_type": "default",
+    "partial_rotary_factor": 1.0,
+    "sliding_window": None,
+    "quantization_config": None,
+}
+"""The one value that the block has of each; None for nothing at all. A field that is absent or null has it."""
 
 
 def load_llama(
@@ -46,101 +57,110 @@ def load_llama(
     where = str(parse_device(device))
     check_dtype(dtype, where)
     folder = Path(folder)
-    shape = read_config(folder / CONFIG, image_vocabulary)
+    shape = read_config(folder, image_vocabulary)
     return build(read_tensors(folder), shape, HUGGING_FACE, str(folder), where, dtype)
 
 
-def check_dtype(dtype: torch.dtype, device: str) -> None:
-    """Refuse what is no floating-point type, and bfloat16 on a card without it.
-
-    Raises:
-        UsageError: Names the valid types.
-    """
-    if dtype not in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
-        raise UsageError(f"weights cannot be {dtype}. Valid: float64, float32, bfloat16, float16.")
-    if dtype == torch.bfloat16 and device.startswith("cuda") and not torch.cuda.is_bf16_supported():
-        raise UsageError(f"{device} has no bfloat16. Valid there: float32, float16.")
+def build(
+    tensors: dict[str, Tensor], shape: TransformerShape, table: Table, where: str, device: str, dtype: torch.dtype
+) -> VideoTransformer:
+    """A transformer of a shape with these tensors; see :func:`models.checkpoints.keys.fill`."""
+    return fill(blank(shape), tensors, table, where, device, dtype, unneeded=unneeded(shape), described=where)
 
 
-def read_config(path: Path, image_vocabulary: int | None) -> TransformerShape:
-    """Hyper-parameters from ``config.json``.
+def blank(shape: TransformerShape) -> VideoTransformer:
+    """A transformer whose tensors are nowhere."""
+    with torch.device("meta"):
+        return VideoTransformer(shape)
+
+
+def unneeded(shape: TransformerShape) -> tuple[str, ...]:
+    """What some files repeat: the embedding, as the output layer of a tied model."""
+    return ("lm_head.weight",) if shape.tied else ()
+
+
+def read_config(folder: Path, image_vocabulary: int | None) -> TransformerShape:
+    """Hyper-parameters from a folder's ``config.json``.
 
     Raises:
         UsageError: ``image_vocabulary`` is larger than the vocabulary, or below 1.
-        DiptychError: No such file, not a Llama's, or a Llama with what the block has not: each is named.
+        DiptychError: No such folder or file, not a Llama's, or a Llama with what the block has not: each is named.
     """
-    try:
-        config: dict[str, Any] = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise DiptychError(
-            f"{path.parent} is no checkpoint: it has no {CONFIG}. Expected beside it: {WEIGHTS} or {INDEX}."
-        ) from None
-    except (OSError, ValueError) as error:
-        raise DiptychError(f"{path} cannot be read as JSON: {error}.") from error
+    config = read_json(folder, WEIGHTS, INDEX)
     kind = config.get("model_type", "llama")
     if kind != "llama":
-        raise DiptychError(f"{path} is a {kind!r} model. Valid: 'llama' and what has its blocks, tensor for tensor.")
-    rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
-    unsupported = [
-        f"{name} = {config[name]!r} (valid: {valid!r})"
-        for name, valid in (("attention_bias", False), ("mlp_bias", False), ("hidden_act", "silu"))
-        if config.get(name, valid) != valid
-    ]
-    if rope.get("rope_type", rope.get("type", "default")) != "default":
-        unsupported.append(f"rope_type = {rope.get('rope_type', rope.get('type'))!r} (valid: 'default')")
-    if config.get("sliding_window"):
-        unsupported.append(f"sliding_window = {config['sliding_window']!r} (valid: none)")
-    if unsupported:
-        raise DiptychError(f"{path} asks for what the block has not: {'; '.join(unsupported)}.")
-    try:
-        hidden, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
-        vocabulary = int(config["vocab_size"])
-        images = vocabulary if image_vocabulary is None else image_vocabulary
-        if not 1 <= images <= vocabulary:
-            raise UsageError(f"image_vocabulary must be from 1 to {vocabulary}, the checkpoint's own, not {images}.")
-        return TransformerShape(
-            image_vocabulary=images,
-            vocabulary=vocabulary,
-            hidden=hidden,
-            mlp=int(config["intermediate_size"]),
-            layers=int(config["num_hidden_layers"]),
-            heads=heads,
-            kv_heads=int(config.get("num_key_value_heads") or heads),
-            head_dim=int(config.get("head_dim") or hidden // heads),
-            rope_theta=float(config.get("rope_theta") or rope.get("rope_theta") or 10000.0),
-            norm_eps=float(config.get("rms_norm_eps", 1e-6)),
-            tied=bool(config.get("tie_word_embeddings", False)),
+        raise DiptychError(
+            f"{folder / CONFIG} is of a {kind!r} model. Valid: 'llama' and what has its blocks, tensor for tensor."
         )
-    except KeyError as error:
-        raise DiptychError(f"{path} lacks {error}.") from error
+    return transformer_shape(config, str(folder / CONFIG), image_vocabulary)
 
 
-def read_tensors(folder: Path) -> dict[str, Tensor]:
-    """All tensors of a checkpoint, whatever its files.
+def transformer_shape(config: Mapping[str, Any], where: str, image_vocabulary: int | None) -> TransformerShape:
+    """The shape that ``transformers.LlamaConfig`` fields give, with its defaults where these are safe.
+
+    Args:
+        config: Fields by name; those that change nothing here are passed over.
+        where: The file, for the message.
+        image_vocabulary: See :func:`load_llama`.
 
     Raises:
-        DiptychError: No weights, a missing part, or a file that is no safetensors.
+        UsageError: ``image_vocabulary`` does not fit.
+        DiptychError: A field is missing or has no value that can be, or the block cannot do what it asks for.
     """
-    if (folder / INDEX).exists():
-        try:
-            parts = sorted(set(json.loads((folder / INDEX).read_bytes())["weight_map"].values()))
-        except (OSError, ValueError, KeyError, AttributeError) as error:
-            raise DiptychError(f"{folder / INDEX} cannot be read: {error}.") from error
-    elif (folder / WEIGHTS).exists():
-        parts = [WEIGHTS]
-    else:
-        raise DiptychError(f"{folder} has no weights: neither {WEIGHTS} nor {INDEX}. Only safetensors are loaded.")
-    tensors: dict[str, Tensor] = {}
-    for part in parts:
-        path = folder / Path(part).name  # an index names files beside it, and nothing elsewhere
-        try:
-            with safe_open(path, framework="pt") as file:
-                tensors |= {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-        except FileNotFoundError:
-            raise DiptychError(f"{folder} lacks {part}, which its {INDEX} names.") from None
-        except (SafetensorError, OSError) as error:
-            raise DiptychError(f"{path} is not a safetensors file ({error}); only safetensors are loaded.") from error
-    return tensors
+    rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    if not isinstance(rope, Mapping):
+        raise DiptychError(f"{where}: rope_parameters must be an object, not {rope!r}.")
+    asked = {name: config.get(name) for name in SUPPORTED}
+    asked["rope_type"] = rope.get("rope_type", rope.get("type"))
+    asked["partial_rotary_factor"] = asked["partial_rotary_factor"] or rope.get("partial_rotary_factor")
+    unsupported = [
+        f"{name} = {value!r} (valid: {'none' if SUPPORTED[name] is None else repr(SUPPORTED[name])})"
+        for name, value in asked.items()
+        if value is not None and value is not False and value != SUPPORTED[name]
+    ]
+    if unsupported:
+        raise DiptychError(f"{where} asks for what the block has not: {'; '.join(unsupported)}.")
+
+    def whole(name: str, otherwise: int | None = None) -> int:
+        value = config.get(name)
+        if value is None and otherwise is not None:
+            return otherwise
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise DiptychError(f"{where} {_has(name, config)}; it must be a whole number from 1.")
+        return value
+
+    def number(name: str, value: Any) -> float:
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
+            raise DiptychError(f"{where} has {name} = {value!r}; it must be a number above 0.")
+        return float(value)
+
+    hidden, heads, vocabulary = whole("hidden_size"), whole("num_attention_heads"), whole("vocab_size")
+    kv_heads = whole("num_key_value_heads", heads)
+    if heads % kv_heads:
+        raise DiptychError(f"{where} has {heads} heads and {kv_heads} key/value heads, which must divide them.")
+    head_dim = whole("head_dim", hidden // heads)
+    if head_dim % 2 or head_dim < 2:
+        raise DiptychError(f"{where} has heads of width {head_dim}; rotary positions turn pairs: it must be even.")
+    images = vocabulary if image_vocabulary is None else image_vocabulary
+    if not 1 <= images <= vocabulary:
+        raise UsageError(f"image_vocabulary must be from 1 to {vocabulary}, the checkpoint's own, not {images}.")
+    return TransformerShape(
+        image_vocabulary=images,
+        vocabulary=vocabulary,
+        hidden=hidden,
+        mlp=whole("intermediate_size"),
+        layers=whole("num_hidden_layers"),
+        heads=heads,
+        kv_heads=kv_heads,
+        head_dim=head_dim,
+        rope_theta=number("rope_theta", config.get("rope_theta") or rope.get("rope_theta") or 10000.0),
+        norm_eps=number("rms_norm_eps", config.get("rms_norm_eps", 1e-6)),
+        tied=bool(config.get("tie_word_embeddings", False)),
+    )
+
+
+def _has(name: str, config: Mapping[str, Any]) -> str:
+    return f"has {name} = {config[name]!r}" if name in config else f"lacks {name}"
 
 
 def save_llama(folder: str | Path, model: VideoTransformer) -> None:

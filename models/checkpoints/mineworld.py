@@ -1,29 +1,36 @@
 """MineWorld's checkpoints (microsoft/mineworld at b9aebcf), by the layout that its code reads.
 
-``utils.load_model`` takes ``torch.load(FILE)["state_dict"]`` into ``lvm.LlamaLVM``, whose transformer is a Llama and
-whose tokenizer's tensors may lie beside it. The published weights were taken down, so no real file was ever read here:
-tests write one in this layout.
+``utils.load_model`` takes ``torch.load(FILE)["state_dict"]`` into ``lvm.LlamaLVM``, whose ``transformer`` is a Llama
+(``transformer.model.…``, ``transformer.lm_head.weight``) and whose ``tokenizer``'s tensors may lie beside it. Its
+``requirements.txt`` has torch 2.6, whose ``torch.load`` lets in tensors alone unless told otherwise, as here. Token ids
+are 8192 of images, then 70 of actions (``inference.py``: ``action_vocab_offset=8192``; ``vocab_size: 8262``).
+
+The published weights were taken down in May 2025 (its README): no real file was ever read here. Tests write one in this
+layout.
 """
 
 from __future__ import annotations
 
-import pickle
-import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from harness.device import parse_device
 from harness.errors import DiptychError
 from models.ar.shapes import TransformerShape
 from models.ar.transformer import VideoTransformer
-from models.checkpoints.keys import MINEWORLD, build
-from models.checkpoints.llama import check_dtype
+from models.checkpoints.files import read_state
+from models.checkpoints.keys import MINEWORLD, check_dtype
+from models.checkpoints.llama import build, transformer_shape
+from models.checkpoints.plain_yaml import read_yaml
 from models.zoo.mineworld import SIZES, mineworld_shape
 
 EMBEDDING, UP = "transformer.model.embed_tokens.weight", "transformer.model.layers.0.mlp.up_proj.weight"
+IMAGES = 8192
+FIELDS = ("model", "params", "transformer_config", "params")
+"""Where a configuration holds the fields of ``transformers.LlamaConfig``."""
 
 
 def load_mineworld(
@@ -36,13 +43,15 @@ def load_mineworld(
     """Load a MineWorld checkpoint.
 
     Args:
-        path: The ``.ckpt`` file. It is a pickle, of which only tensors and plain containers are let in
-            (``weights_only=True``); code in it is refused.
-        shape: Hyper-parameters; by the size of its tensors, one of the published ones, if None.
+        path: The ``.ckpt`` file, or safetensors with the same names. A ``.ckpt`` is a pickle, of which only tensors and
+            plain containers are let in (``weights_only=True``); code in it is refused.
+        shape: Hyper-parameters, such as :func:`read_mineworld_config` gives; by the size of its tensors, one of the
+            published ones, if None.
         device: Torch device.
-        dtype: Of the weights, whatever the file has.
+        dtype: Of the weights, whatever the file has. The release decodes in float16.
 
     Raises:
+        UsageError: No such device, or a type that it has not.
         DiptychError: No such file, not a checkpoint, code in it, another size than the published ones, or tensors that
             do not fit.
     """
@@ -50,46 +59,40 @@ def load_mineworld(
     check_dtype(dtype, where)
     path = Path(path)
     tensors = read_state(path)
-    return build(tensors, shape or shape_of(tensors, path), MINEWORLD, str(path), where, dtype)
+    shape = shape or shape_of({name: value.shape for name, value in tensors.items()}, path)
+    return build(tensors, shape, MINEWORLD, str(path), where, dtype)
 
 
-def read_state(path: Path) -> dict[str, Tensor]:
-    """The tensors of a ``.ckpt``.
+def read_mineworld_config(path: str | Path, image_vocabulary: int = IMAGES) -> TransformerShape:
+    """The shape that a configuration of the release (``configs/*.yaml``) gives.
+
+    Args:
+        path: YAML of nested ``key: value`` lines, as the release's are; see :mod:`models.checkpoints.plain_yaml`.
+        image_vocabulary: Image tokens come first; the configuration does not tell how many.
 
     Raises:
-        DiptychError: See :func:`load_mineworld`.
+        UsageError: ``image_vocabulary`` does not fit.
+        DiptychError: No such file, no such configuration, or what the block cannot do.
     """
-    try:
-        with warnings.catch_warnings():  # of other pickles it says that they may not be let in, and then lets none in
-            warnings.simplefilter("ignore", UserWarning)
-            loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise DiptychError(f"there is no file {path}.") from None
-    except pickle.UnpicklingError as error:
-        raise DiptychError(f"{path} holds more than tensors, and is not loaded: {_first(error)}") from error
-    except (OSError, RuntimeError, EOFError, ValueError) as error:
-        raise DiptychError(f"{path} is not a torch checkpoint: {_first(error)}") from error
-    state = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else loaded
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise DiptychError(f"{path} holds no state_dict of tensors.")
-    return state
+    fields: Any = read_yaml(Path(path))
+    for name in FIELDS:
+        fields = fields.get(name) if isinstance(fields, dict) else None
+    if not isinstance(fields, dict):
+        raise DiptychError(f"{path} is no MineWorld configuration: it has no {'.'.join(FIELDS)}.")
+    return transformer_shape(fields, str(path), image_vocabulary)
 
 
-def shape_of(tensors: dict[str, Tensor], path: Path) -> TransformerShape:
-    """The published shape with these widths.
+def shape_of(sizes: Mapping[str, Sequence[int]], path: Path) -> TransformerShape:
+    """The published shape with these tensors' widths.
 
     Raises:
         DiptychError: None has them.
     """
-    if EMBEDDING not in tensors or UP not in tensors:
-        raise DiptychError(f"{path} is no MineWorld checkpoint: it has no {EMBEDDING}.")
-    hidden, mlp = tensors[EMBEDDING].shape[1], tensors[UP].shape[0]
+    if not all(len(sizes.get(name, ())) == 2 for name in (EMBEDDING, UP)):
+        raise DiptychError(f"{path} is no MineWorld checkpoint: it has no {EMBEDDING} of two axes.")
+    hidden, mlp = sizes[EMBEDDING][1], sizes[UP][0]
     for size, (wide, feed, _) in SIZES.items():
         if (wide, feed) == (hidden, mlp):
             return mineworld_shape(size)
     known = ", ".join(f"{size}: {wide} and {feed}" for size, (wide, feed, _) in SIZES.items())
     raise DiptychError(f"{path} has widths {hidden} and {mlp}. Published: {known}. Give the shape of another.")
-
-
-def _first(error: Exception) -> str:
-    return str(error).strip().split("\n")[0]

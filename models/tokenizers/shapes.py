@@ -45,6 +45,36 @@ class TokenizerShape(Data):
         return math.prod(self.levels)
 
 
+class VQShape(Data):
+    """Shape of a vector-quantising tokenizer; the defaults are aMUSEd's (``diffusers``, ``convert_amused.py``).
+
+    MineWorld's own ``config.json`` was taken down with its weights. What its code says of it agrees with these: 8192
+    codes of width 64, and 14 × 24 tokens of 224 × 384 pixels.
+
+    Attributes:
+        widths: Channels of each stage, at the frame's resolution first; each next stage has half of it.
+        blocks: Residual blocks of a stage of the encoder; the decoder's have one more.
+        latent: Channels between encoder and codebook.
+        code_width: Width of a code vector.
+        vocabulary: Number of image tokens.
+        groups: Groups of every norm; divides all widths.
+        attention: True if the middle attends over all places.
+    """
+
+    widths: tuple[int, ...] = (128, 256, 256, 512, 768)
+    blocks: int = 2
+    latent: int = 64
+    code_width: int = 64
+    vocabulary: int = 8192
+    groups: int = 32
+    attention: bool = False
+
+    @property
+    def tile_pixels(self) -> int:
+        """Side of a token in pixels."""
+        return int(2 ** (len(self.widths) - 1))
+
+
 def zoo_tokenizer(world: str) -> str:
     """File name of the zoo's tokenizer of ``world``.
 
