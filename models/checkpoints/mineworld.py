@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 
 from harness.device import parse_device
 from harness.errors import DiptychError
@@ -24,7 +25,6 @@ from models.ar.transformer import VideoTransformer
 from models.checkpoints.files import read_state
 from models.checkpoints.keys import MINEWORLD, check_dtype
 from models.checkpoints.llama import build, transformer_shape
-from models.checkpoints.plain_yaml import read_yaml
 from models.zoo.mineworld import SIZES, mineworld_shape
 
 EMBEDDING, UP = "transformer.model.embed_tokens.weight", "transformer.model.layers.0.mlp.up_proj.weight"
@@ -67,14 +67,19 @@ def read_mineworld_config(path: str | Path, image_vocabulary: int = IMAGES) -> T
     """The shape that a configuration of the release (``configs/*.yaml``) gives.
 
     Args:
-        path: YAML of nested ``key: value`` lines, as the release's are; see :mod:`models.checkpoints.plain_yaml`.
+        path: YAML without tags.
         image_vocabulary: Image tokens come first; the configuration does not tell how many.
 
     Raises:
         UsageError: ``image_vocabulary`` does not fit.
         DiptychError: No such file, no such configuration, or what the block cannot do.
     """
-    fields: Any = read_yaml(Path(path))
+    try:
+        fields: Any = yaml.safe_load(Path(path).read_bytes())
+    except FileNotFoundError:
+        raise DiptychError(f"there is no file {path}.") from None
+    except (OSError, yaml.YAMLError) as error:
+        raise DiptychError(f"{path} cannot be read as YAML: {str(error).splitlines()[0]}.") from error
     for name in FIELDS:
         fields = fields.get(name) if isinstance(fields, dict) else None
     if not isinstance(fields, dict):

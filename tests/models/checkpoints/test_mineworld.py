@@ -1,20 +1,15 @@
 """MineWorld's layout, written here: its weights were taken down. What a pickle may not hold, and configurations."""
 
 import pickle
-import re
 from pathlib import Path
 
 import pytest
 import torch
-import yaml  # comes with transformers; the second opinion on what is read here
-from hypothesis import assume, given
-from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from harness.errors import DiptychError, UsageError
 from models.ar.transformer import VideoTransformer
 from models.checkpoints import load_mineworld, read_mineworld_config
-from models.checkpoints.plain_yaml import parse
 from models.zoo.mineworld import mineworld_shape
 from tests.models.checkpoints.helpers import made, shape
 
@@ -96,39 +91,14 @@ def test_the_published_configuration_gives_the_published_shape(tmp_path: Path) -
         read_mineworld_config(tmp_path / "other.yaml")
     with pytest.raises(DiptychError, match="there is no file"):
         read_mineworld_config(tmp_path / "none.yaml")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        CONFIG, CONFIG.replace("vae.ckpt", "vae.ckpt     "), "", "a: 1\nb:\nc: -2.5\n",
-        "a:\n    b:\n        c: x y\n    d: 1.0e-05\ne: null # f\n", "a: 'x'\nb: \"1\"\n", "a: TRUE\nb: ~\nc: /d/e.f\n",
-        "a: .5\nb: +3\nc: 0\n",
-    ],
-)  # fmt: skip
-def test_plain_yaml_is_read_as_yaml_is(text: str) -> None:
-    assert parse(text, "here") == (yaml.safe_load(text) or {})
-
-
-@given(st.text(st.sampled_from("aneyort01.+-_~ :#'/E"), max_size=6), st.sampled_from(["k", "on", "Null", "k.1-b"]))
-def test_a_value_is_read_as_yaml_is_or_refused(value: str, key: str) -> None:
-    assume(not re.fullmatch(r"[-+]?[\d.]+[eE][-+]?\d+ *", value))  # numbers to YAML 1.2 and to the release's OmegaConf
-    text = f"before: 1\n{key}: {value}\n"
-    try:
-        found = parse(text, "here")
-    except DiptychError:
-        found = None
-    assert found is None or found == yaml.safe_load(text)
-
-
-@pytest.mark.parametrize(
-    "line",
-    ["- a", "a: [1, 2]", "a: {b: 1}", "a: &b 1", "a: *b", "a: !!int 1", "a: |", "a: >", "a", "a: b: c", "\ta: 1", "---",
-     "a: yes", "no: 1", "a: 010", "a: 'it''s'", 'a: "\\n"', "k: 2", "  deeper: 1", "a: @b", "a: 08:30"],
-)  # fmt: skip
-def test_other_yaml_is_refused_with_its_line(line: str) -> None:
-    with pytest.raises(DiptychError, match=r"^here, line 2: .* is not understood"):
-        parse(f"k: 1\n{line}\n", "here")
+    for text in ("model: [", "a: !!python/object/apply:os.getcwd []", "\x00"):
+        (tmp_path / "broken.yaml").write_text(text)
+        with pytest.raises(DiptychError, match=r"broken\.yaml cannot be read as YAML: "):
+            read_mineworld_config(tmp_path / "broken.yaml")
+    for text in ("", "- 1", "model", CONFIG.replace("vocab_size: 8262", "vocab_size: many")):
+        (tmp_path / "odd.yaml").write_text(text)
+        with pytest.raises(DiptychError, match=r"is no MineWorld configuration|vocab_size = 'many'"):
+            read_mineworld_config(tmp_path / "odd.yaml")
 
 
 class Code:
