@@ -1,7 +1,7 @@
-"""Published numbers, read from a TOML file: none without a source and a quality mark, and none that contradicts another.
+"""Published numbers, read from a TOML file: none without source and quality mark, and none that contradicts another.
 
-What can be computed is computed again: counts of passes from their formula, speed-ups from rates, repeated rows from the
-table that they repeat. A difference that is known is declared in the file, and then has to be there.
+What can be computed is computed again: counts of passes from their formula, speed-ups from rates, repeated rows from
+the table that they repeat. A difference that is known is declared in the file, and then has to be there.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ SPOILERS = {
     "a wrong count": (lambda f: f["formulas"][1]["counts"][0].update(passes=556), "gives 555 passes, not 556"),
     "a wrong ratio of passes": (lambda f: f["formulas"][1]["counts"][0].update(speed_up=9.09), "9.09"),
     "a formula that runs code": (lambda f: f["formulas"][0].update(passes="exit()"), "exit()"),
-    "a wrong speed-up": (lambda f: f["tables"][0]["rows"][1]["derived"].update(speed_up=3.0), "speed_up = 3.0"),
+    "a wrong speed-up": (lambda f: f["tables"][0]["rows"][1]["derived"].update(speed_up=2.97), "speed_up = 2.97"),
     "a value missing": (lambda f: f["tables"][0]["rows"][1]["values"].pop("fvd"), "declared columns"),
     "a value too many": (lambda f: f["tables"][0]["rows"][1]["values"].update(mos=4.2), "declared columns"),
     "a row twice": (lambda f: f["tables"][0]["rows"].append(f["tables"][0]["rows"][0]), "two rows"),
