@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from harness.cli.checks import Check, check_machine
     from harness.cli.exporting import AsvFacts, export_asv
     from harness.cli.facts import PlanFacts, ReportFacts, RunFacts
+    from harness.cli.figures import FiguresFacts, write_figures
     from harness.cli.frames import Run, findings_frame, load_run, trials_frame
     from harness.cli.listing import Item, Listing, list_items
     from harness.cli.power import suite_power
@@ -53,6 +54,7 @@ _HOMES = {
     "harness.cli.listing": ("Item", "Listing", "list_items"),
     "harness.cli.training": ("train_idm", "train_tokenizer", "train_video_transformer"),
     "harness.cli.exporting": ("AsvFacts", "export_asv"),
+    "harness.cli.figures": ("FiguresFacts", "write_figures"),
     "harness.cli.facts": ("PlanFacts", "ReportFacts", "RunFacts"),
     "harness.cli.power": ("suite_power",),
     "harness.cli.running": ("resume_run", "run_suite"),
@@ -111,6 +113,7 @@ __all__ = [
     "Conclusion",
     "DiptychError",
     "Estimate",
+    "FiguresFacts",
     "Finding",
     "Item",
     "Listing",
@@ -163,6 +166,7 @@ __all__ = [
     "trials_frame",
     "verify_assets",
     "verify_run",
+    "write_figures",
     "write_report",
 ]
 

@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("harness.cli.commands.show:command", "Show what a run found."),
     "compare": ("harness.cli.commands.compare:command", "Compare two runs of one suite, arm by arm."),
     "report": ("harness.cli.commands.report:command", "Write an HTML report of one or more runs."),
+    "figures": ("harness.cli.commands.figures:command", "Write a paper's figures, published and measured."),
     "verify": ("harness.cli.commands.verify:command", "Check that a run is still what it was; run parts of it again."),
     "score": ("harness.cli.commands.score:command", "Score anyone's videos, alone or against a reference folder."),
     "results": ("harness.cli.commands.results:command", "List, export, clean up and remove runs."),
