@@ -58,13 +58,14 @@ def predicted_figure(rows: Sequence[MeasuredRow], published: Published) -> Paper
             )
             log_ticks(axes, "x", [1.0, *across, *([] if across else ups)], room=1.12, lead="×")
             log_ticks(axes, "y", [1.0, *ups], room=1.12, lead="×")
+            if not across:
+                axes.text(0.5, 0.5, NOT_AVAILABLE, transform=axes.transAxes, ha="center", color=GREY)
+                continue
             axes.grid(visible=True)
             axes.plot([0.1, 1000], [0.1, 1000], color=GREY, lw=0.8, ls=(0, (4, 3)), zorder=1)
             for row in shown if by == "passes" else bound:
                 _point(axes, row, _predicted(row, by), groups.index((row.run_id, row.group)))
         _published_bars(panels[0], ranges)
-        if not bound:
-            panels[1].text(0.5, 0.5, NOT_AVAILABLE, transform=panels[1].transAxes, ha="center", color=GREY)
         panels[0].set_xlabel("predicted by forward passes")
         panels[1].set_xlabel("predicted by bandwidth and arithmetic")
         panels[0].set_ylabel("measured speed-up")

@@ -165,7 +165,11 @@ def _against_size(axes: Axes, rows: Sequence[MeasuredRow], groups: Sequence[Grou
     log_ticks(axes, "x", [size for size, *_ in pairs], room=2.2)
     log_ticks(axes, "y", [fps for _, low, high, *_ in pairs for fps in (low, high)], room=1.5)
     axes.grid(axis="y")
-    ticks = [t for t in (1e6, 1e7, 1e8, 1e9, 1e10) if axes.get_xlim()[0] <= t <= axes.get_xlim()[1]]
+    tens, threes = (
+        [c * 10.0**n for n in range(5, 12) for c in steps if axes.get_xlim()[0] <= c * 10.0**n <= axes.get_xlim()[1]]
+        for steps in ((1,), (1, 3))
+    )
+    ticks = tens if len(tens) > 1 else threes
     axes.set_xticks(ticks, [f"{number(t / 1e6, 0)}M" if t < 1e9 else f"{number(t / 1e9, 0)}B" for t in ticks])
     for size, low, high, colour, mark, measured in pairs:
         axes.plot([size, size], [low, high], color=colour, lw=0.7, zorder=1)
