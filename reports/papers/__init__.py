@@ -1,1 +1,1 @@
-"""The papers' figures and tables, from what is published and what was measured; neither torch nor models."""
+"""Figures and tables of papers: published numbers with their sources, beside what Diptych measured."""

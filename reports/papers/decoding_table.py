@@ -1,148 +1,200 @@
-"""MineWorld's Table 2, published and measured: next-token prediction, parallel decoding with and without finetuning."""
+"""Table: decoding in the layout of MineWorld's Table 2, published rows beside measured ones."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.types import Finding
+from reports.papers.measured import MeasuredRow
 from reports.papers.published import Published
-from reports.papers.writing import Drawn
-from reports.reading import Reading
-
-ABSENT = "not available"
-MODES = {
-    "at": "AT",
-    "finetuned": "parallel, w/ finetune",
-    "plain": "parallel, w/o finetune",
-    "control": "parallel, control",
-}
-SPECIAL = str.maketrans(
-    {
-        **{c: f"\\{c}" for c in "&%$#_{}"},
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-    }
+from reports.papers.speed import TABLE
+from reports.papers.writing import (
+    GREY,
+    INK,
+    NOT_AVAILABLE,
+    PUBLISHED_ONLY,
+    RULE,
+    PaperFigure,
+    new_figure,
+    paper_style,
+    render,
 )
-METRICS = ("frames_per_second", "action_f1", "psnr", "frechet")
-"""A measured metric may carry its space in brackets."""
+
+METRICS = {"frames_per_second": "fps", "action_f1": "f1", "psnr": "psnr", "fvd": "fvd", "frechet": "frechet"}
+"""Measured metric, its feature space left off → column. ``fvd`` is I3D's alone: other spaces have their own column."""
+HEADS = ("Model", "Mode", "FPS", "Speed-up", "F1", "PSNR (dB)", "FVD", "Fréchet", "From")
+DECIMALS = {"fps": 2, "speed_up": 2, "f1": 2, "psnr": 2, "fvd": 0, "frechet": 2}
+PLACES = (0.0, 0.135, 0.455, 0.535, 0.62, 0.705, 0.79, 0.885, 0.9)
+"""Where columns begin (text) or end (numbers), as shares of the width."""
+LINE_INCHES = 0.155
 
 
 @dataclass(frozen=True)
-class Row:
-    """A row: who, how, numbers as text, and where they are from."""
+class Line:
+    """One row: numbers by column, absent ones left out; ``order`` sorts the rows of a model."""
 
     model: str
     mode: str
-    numbers: tuple[str, ...]
-    where: str
+    numbers: dict[str, float]
+    origin: str
+    run_id: str = ""
+    order: tuple[int, int, str] = (0, 0, "")
 
-
-def published_rows(published: Published) -> list[Row]:
-    """The published rows."""
-    return [
-        Row(
-            f"MineWorld {row.model}",
-            MODES[row.mode],
-            (f"{row.fps:.2f}", f"{row.f1:.2f}", f"{row.psnr:.2f}", f"{row.fvd:.0f} (FVD)"),
-            f"published ({published.sources[row.source].quality})",
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """As printed."""
+        numbers = (
+            f"{self.numbers[name]:.{decimals}f}" if name in self.numbers else NOT_AVAILABLE
+            for name, decimals in DECIMALS.items()
         )
-        for row in published.decoding
+        return (self.model, self.mode, *numbers, self.origin)
+
+
+def published_lines(published: Published) -> list[Line]:
+    """The published rows, in their order."""
+    table = published.table(TABLE)
+    return [
+        Line(f"MineWorld {row.model}", row.mode, {**row.values, **row.derived}, f"published {table.mark}")
+        for row in table.rows
     ]
 
 
-def measured_rows(readings: Sequence[Reading]) -> list[Row]:
-    """Rows of runs of ``decoding-finetune``, one an arm that has a place in the table; every seed has its own."""
-    rows = []
-    for reading in readings:
-        suite = reading.manifest.suite
-        for group in reading.groups:
-            for arm in suite.arms:
-                mode = mode_of(arm.name, suite.baseline)
-                if mode is not None:
-                    rows.append(Row(group, mode, numbers(reading, group, arm.name), reading.manifest.run_id))
-    return rows
+def measured_lines(rows: Sequence[MeasuredRow]) -> list[Line]:
+    """One row per arm that has a place in the table: every seed of finetuning has its own."""
+    lines = []
+    for row in rows:
+        place = mode_of(row)
+        if place is None:
+            continue
+        numbers = {column: row.values[name] for name, column in _columns(row).items()}
+        if row.role == "baseline":
+            numbers["speed_up"] = 1.0
+        elif row.speed_up is not None:
+            numbers["speed_up"] = row.speed_up.value
+        lines.append(Line(row.group, place[1], numbers, "measured", row.run_id, place[0]))
+    groups = list(dict.fromkeys((line.run_id, line.model) for line in lines))
+    return sorted(lines, key=lambda line: (groups.index((line.run_id, line.model)), line.order))
 
 
-def mode_of(arm: str, baseline: str) -> str | None:
-    """The row that an arm belongs to, or None."""
-    if arm == baseline:
-        return MODES["at"]
-    if not arm.startswith("diagonal-k1"):
+def _columns(row: MeasuredRow) -> dict[str, str]:
+    return {
+        name: METRICS[base]
+        for name in sorted(row.values, reverse=True)
+        if (base := name.partition("[")[0]) in METRICS and (base != "fvd" or name == "fvd")
+    }
+
+
+def mode_of(row: MeasuredRow) -> tuple[tuple[int, int, str], str] | None:
+    """Where a measured arm stands among those of its model, and its mode in words; None if it has no place.
+
+    Weights tell finetuning from its control, which had as many further steps under the causal mask.
+    """
+    if row.role == "control" or row.schedule not in ("sequential", "diagonal", "diagonal-st"):
         return None
-    rest = arm.removeprefix("diagonal-k1").strip("-")
-    kind, _, seed = rest.partition("-s")
-    mode = {"": MODES["plain"], "finetuned": MODES["finetuned"], "control": MODES["control"]}.get(kind)
-    return None if mode is None else f"{mode}, seed {seed}" if seed else mode
+    sequential = row.schedule == "sequential"
+    order = "AT" if sequential else f"parallel{', across frames' if row.schedule == 'diagonal-st' else ''}"
+    order += "" if sequential or row.k is None else f", k = {row.k}"
+    first = 0 if sequential else 1
+    if row.weights is None:
+        return (first, 0 if sequential else 2, ""), order if sequential else f"{order}, without finetuning"
+    control = "control" in row.weights
+    seed = re.search(r"-s(\d+)$", row.weights)
+    tail = f", seed {seed[1]}" if seed else f", {row.weights}"
+    words = "control" if control else "with finetuning"
+    return (first, 3 if control else 1, row.weights), f"{order}, {words}{tail}"
 
 
-def numbers(reading: Reading, group: str, arm: str) -> tuple[str, ...]:
-    """An arm's own values, absolute, as text."""
-    found = []
-    for name in METRICS:
-        value = None
-        for finding in reading.analysis.findings:
-            same = finding.metric == name or finding.metric.startswith(f"{name}[")
-            if finding.group == group and same:
-                value = value_of(finding, arm)
-            if value is not None:
-                break
-        decimals = {"frames_per_second": 2, "action_f1": 3, "psnr": 2, "frechet": 2}[name]
-        found.append(ABSENT if value is None else f"{value:.{decimals}f}")
-    return tuple(found)
+def decoding_table(rows: Sequence[MeasuredRow], published: Published) -> PaperFigure:
+    """Write the table: drawn, as data and in LaTeX.
 
-
-def value_of(finding: Finding, arm: str) -> float | None:
-    """The value of ``arm`` that a finding tells, as its arm or as its baseline."""
-    if finding.arm == arm:
-        return finding.arm_value
-    return finding.baseline_value if finding.baseline == arm else None
-
-
-def decoding_table(readings: Sequence[Reading], published: Published) -> Drawn:
-    """The table, drawn, as data and in LaTeX."""
-    from matplotlib.figure import Figure
-    from matplotlib.transforms import Bbox
-
-    measured = measured_rows(readings)
-    rows = [*published_rows(published), *measured]
-    columns = ("Model", "Mode", "FPS", "F1", "PSNR", "Fréchet", "From")
-    cells = [[row.model, row.mode, *row.numbers, row.where] for row in rows]
-    figure = Figure(figsize=(7.2, 0.4 + 0.15 * (len(rows) + 1)), layout="constrained")
-    ax = figure.subplots()
-    ax.axis("off")
-    title = "Decoding, in the layout of MineWorld's Table 2" + ("" if measured else " (published only)")
-    ax.set_title(title, pad=10)
-    table = ax.table(cells, colLabels=columns, cellLoc="left", edges="horizontal", bbox=Bbox.from_bounds(0, 0, 1, 1))
-    table.auto_set_font_size(False)
-    table.set_fontsize(6)
-    table.auto_set_column_width(list(range(len(columns))))
+    Args:
+        rows: Measured rows of the runs of suite ``decoding-finetune``.
+        published: Published numbers.
+    """
+    measured = measured_lines(rows)
+    lines = [*published_lines(published), *measured]
+    title = "Decoding with and without finetuning, in the layout of MineWorld's Table 2"
+    title += "" if measured else f" ({PUBLISHED_ONLY})"
+    table = published.table(TABLE)
+    spaces = sorted({name for row in rows for name in row.values if name.partition("[")[0] in ("frechet", "action_f1")})
     caption = (
-        f"{title}. Published rows: arXiv 2504.08388, Table 2 (machine-extracted, quality S); their FVD is I3D's on "
-        "Minecraft. Measured rows: Crafter, small models, F1 and Fréchet distance in features of its inverse-dynamics "
-        "network: to be compared with each other, and not with the published ones. The control had as many further "
-        "steps under the causal mask. "
-        + (f"Records: {', '.join(dict.fromkeys(row.where for row in measured))}." if measured else "No record.")
-        + " Not available: "
-        + "; ".join(f"{item.what} ({item.why})" for item in published.unavailable)
+        "AT: sequential decoding; parallel: diagonal decoding. Published F1 is that of VPT's inverse-dynamics model, "
+        "and FVD that of I3D, on Minecraft. "
+        + (
+            f"Measured: {', '.join(spaces)} for F1 and Fréchet, on the zoo's small models: rows of one model compare "
+            "with each other and not with published ones. Control: as many further steps "
+            "under the causal mask, without the order's. Speeds are geometric means over clips; speed-ups are paired. "
+            if measured
+            else ""
+        )
+        + f"{table.note} Published: {published.cite(table, *table.derived.values())}. Not available: "
+        + "; ".join(f"{absent.what} ({absent.why})" for absent in published.not_available)
         + "."
     )
-    return Drawn("mineworld_table_2", figure, columns, cells, caption, latex(columns, cells))
+    data = tuple(
+        (line.model, line.mode, *(line.numbers.get(name) for name in DECIMALS), line.origin, line.run_id)
+        for line in lines
+    )
+    drawing = {**_drawn(lines, title), "tex": latex(lines, title).encode()}
+    columns = ("model", "mode", *DECIMALS, "from", "run")
+    return PaperFigure("mineworld_table_2", title, caption, columns, data, drawing)
 
 
-def latex(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
-    """The table in LaTeX (booktabs)."""
-    lines = [
-        r"\begin{tabular}{ll" + "r" * 4 + "l}",
+def _drawn(lines: Sequence[Line], title: str) -> dict[str, bytes]:
+    with paper_style():
+        height = LINE_INCHES * (len(lines) + 2)
+        figure = new_figure(height + 0.3, title)
+        axes = figure.subplots()
+        axes.set_axis_off()
+        axes.set_xlim(0, 1)
+        axes.set_ylim(len(lines) + 0.6, -1.1)
+        for y, width in ((-1.0, 1.0), (0.0, 0.6), (len(lines) + 0.1, 1.0)):
+            axes.axhline(y, color=INK, lw=width)
+        _write(axes, -0.45, HEADS, INK)
+        before = lines[0].model if lines else ""
+        for y, line in enumerate(lines):
+            if line.model != before:
+                axes.axhline(y + 0.02, color=RULE, lw=0.6)
+            cells = (line.model if y == 0 or line.model != before else "", *line.cells[1:])
+            _write(axes, y + 0.55, cells, INK)
+            before = line.model
+        return render(figure, title)
+
+
+def _write(axes: object, y: float, cells: Sequence[str], colour: str) -> None:
+    from matplotlib.axes import Axes
+
+    assert isinstance(axes, Axes)
+    for i, (x, text) in enumerate(zip(PLACES, cells, strict=True)):
+        absent = text == NOT_AVAILABLE
+        numeric = 2 <= i < len(PLACES) - 1
+        axes.text(
+            x, y, text, ha="right" if numeric else "left", va="center", fontsize=5.2 if absent else 6.3,
+            color=GREY if absent else colour,
+        )  # fmt: skip
+
+
+def latex(lines: Sequence[Line], title: str) -> str:
+    """The table in LaTeX, for booktabs; a model's name stands in its first row."""
+    rows = [
+        f"% {title}",
+        r"\begin{tabular}{ll" + "r" * len(DECIMALS) + "l}",
         r"\toprule",
-        " & ".join(map(_escaped, columns)) + r" \\",
+        " & ".join(map(escaped, HEADS)) + r" \\",
         r"\midrule",
     ]
-    lines += [" & ".join(map(_escaped, row)) + r" \\" for row in cells]
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+    before = ""
+    for line in lines:
+        if before and line.model != before:
+            rows.append(r"\addlinespace")
+        cells = ("" if line.model == before else line.model, *line.cells[1:])
+        rows.append(" & ".join(map(escaped, cells)) + r" \\")
+        before = line.model
+    return "\n".join([*rows, r"\bottomrule", r"\end{tabular}", ""])
 
 
-def _escaped(text: str) -> str:
-    """The text with LaTeX's special characters escaped, each once."""
-    return text.translate(SPECIAL)
+def escaped(text: str) -> str:
+    """``text`` with LaTeX's special characters as themselves."""
+    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    return "".join(special.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in text)

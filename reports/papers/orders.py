@@ -1,126 +1,135 @@
-"""Figures that follow from the schedules alone: the order of decoding, and passes against the row delay. Exact."""
+"""Figure: which token is predicted in which pass, from compiled schedules."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from harness.errors import DiptychError
+from reports.papers.writing import INK, PaperFigure, new_figure, paper_style, render
+from reports.wording import count
 
-from reports.papers.published import Published
-from reports.papers.writing import Drawn
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
-Describe = Callable[..., Mapping[str, Any]]
-"""``describe(name, frames, rows, columns, k)``: counts and steps of a real schedule."""
-Count = Callable[[str, int, int, int, int], int]
-"""``count(name, frames, rows, columns, k)``: its number of passes."""
+Describe = Callable[..., dict[str, Any]]
+"""``describe(name, frames, rows, columns, k=…)``: the facts of ``diptych schedule``."""
 
-PANELS = (
-    ("sequential", 1), ("diagonal", 1), ("diagonal", 2), ("diagonal-st", 2), ("nar", 1), ("next-row-block", 1),
-)  # fmt: skip
 FRAMES, ROWS, COLUMNS = 2, 4, 6
-GRIDS = (
-    ("MineWorld, 15 × 14 × 24", 15, 14, 24),
-    ("Cosmos-like, 3 × 40 × 64", 3, 40, 64),
-    ("WHAM-like, 9 × 18 × 30", 9, 18, 30),
-    ("crafter-15x24, 5 × 15 × 24", 5, 15, 24),
-    ("crafter-9x9, 6 × 9 × 9", 6, 9, 9),
+FIRST = (
+    ("sequential", None),
+    ("diagonal", 1),
+    ("diagonal", 2),
+    ("diagonal-st", 2),
+    ("zipar", 2),
+    ("nar", None),
+    ("next-row-block", None),
+    ("frame-at-once", None),
 )
-DELAYS = (1, 2, 3, 4, 6, 8, 12, 16, 24)
+"""Orders that are drawn first, as far as they are registered; others follow by name."""
+MOST_PANELS = 9
+PER_LINE = 3
+OUTLINE = "#D55E00"
 
 
-def order_figure(describe: Describe) -> Drawn:
-    """The pass that predicts every token, for each order, on two small frames."""
-    from matplotlib.figure import Figure
+@dataclass(frozen=True)
+class Order:
+    """One schedule on the small grid: the pass of token (frame, row, column), and the passes in all."""
 
-    described = [describe(name, FRAMES, ROWS, COLUMNS, k) for name, k in PANELS]
-    figure = Figure(figsize=(7.0, 2.5), layout="constrained")
-    axes = figure.subplots(2, 3)
-    rows: list[list[object]] = []
-    for panel, ((name, k), facts) in enumerate(zip(PANELS, described, strict=True)):
-        passes = np.full((FRAMES, ROWS, COLUMNS), -1)
-        for number, step in enumerate(facts["steps"]):
-            for frame, row, column in step:
-                passes[frame, row, column] = number
-                rows.append([name, k, frame, row, column, number])
-        wide = np.full((ROWS, FRAMES * COLUMNS + FRAMES - 1), np.nan)
-        for frame in range(FRAMES):
-            wide[:, frame * (COLUMNS + 1) : frame * (COLUMNS + 1) + COLUMNS] = passes[frame]
-        ax = axes.flat[panel]
-        ax.imshow(wide, cmap="viridis_r", vmin=0, vmax=facts["passes"] - 1, aspect="equal")
-        for (row, column), value in np.ndenumerate(wide):
-            if not np.isnan(value):
-                dark = value > 0.55 * facts["passes"]
-                ax.text(
-                    column,
-                    row,
-                    f"{value:.0f}",
-                    ha="center",
-                    va="center",
-                    fontsize=5,
-                    color="white" if dark else "black",
-                )
-        ax.set_title(f"{name}{'' if name in ('sequential', 'nar', 'next-row-block') else f', k = {k}'}")
-        ax.set_xlabel(f"{facts['passes']} passes, at most {facts['max_width']} tokens each", fontsize=7)
-        ax.set_xticks([])
-        ax.set_yticks([])
-        for spine in ax.spines.values():
-            spine.set_visible(False)
+    title: str
+    passes: int
+    of: dict[tuple[int, int, int], int]
+
+
+def read_orders(describe: Describe, registered: Sequence[str]) -> tuple[list[Order], list[str]]:
+    """Return the orders to draw, and what is said of those that are not drawn."""
+    known = {name for name, _ in FIRST}
+    wanted = [item for item in FIRST if item[0] in registered]
+    wanted += [(name, None) for name in sorted(registered) if name not in known]
+    orders: list[Order] = []
+    left_out: list[str] = []
+    for name, k in wanted:
+        title = name if k is None else f"{name}, k = {k}"
+        try:
+            facts = describe(name, FRAMES, ROWS, COLUMNS, k=k or 1)
+        except DiptychError as error:
+            left_out.append(f"{title} is not drawn: {error}")
+            continue
+        of = {(f, r, c): number for number, step in enumerate(facts["steps"]) for f, r, c in step}
+        twin = next((order for order in orders if order.of == of), None)
+        if twin is not None:
+            left_out.append(f"{title} predicts in the order of {twin.title} and is not drawn.")
+        elif len(orders) == MOST_PANELS:
+            left_out.append(f"{title} is not drawn for want of room.")
+        else:
+            orders.append(Order(title, facts["passes"], of))
+    return orders, left_out
+
+
+def orders_figure(describe: Describe, registered: Sequence[str]) -> PaperFigure:
+    """Draw the decoding orders of two small frames.
+
+    Args:
+        describe: Gives the facts of a schedule on a grid.
+        registered: Names of the registered schedules.
+    """
+    orders, left_out = read_orders(describe, registered)
+    title = "Decoding orders (computed from the schedules)"
+    lines = -(-len(orders) // PER_LINE)
+    with paper_style():
+        figure = new_figure(0.3 + 0.98 * lines, title)
+        grid = figure.subplots(lines, PER_LINE, squeeze=False)
+        for place, axes in enumerate(grid.flat):
+            axes.set_axis_off()
+            if place < len(orders):
+                _draw(axes, orders[place])
+        drawing = render(figure, title)
     caption = (
-        f"The pass that predicts each token of {FRAMES} frames of {ROWS} × {COLUMNS} tokens, from the schedules that "
-        "the engine runs (diptych schedule NAME); pass 0 is the prefill. Exact: nothing is measured."
+        f"{count(FRAMES, 'frame')} of {ROWS} × {COLUMNS} tokens, side by side; the number and the shade of a token are "
+        "the pass that predicts it (pass 0 is the prefill). Outlined: the tokens of one of the widest passes, "
+        "predicted together. Computed from the schedules that the engine runs: diptych schedule NAME "
+        f"--frames {FRAMES} --rows {ROWS} --columns {COLUMNS} --k K." + "".join(f" {said}" for said in left_out)
     )
-    return Drawn("decoding_order", figure, ("schedule", "k", "frame", "row", "column", "pass"), rows, caption)
+    rows = tuple((o.title, o.passes, f, r, c, o.of[f, r, c]) for o in orders for f, r, c in sorted(o.of))
+    columns = ("schedule", "passes", "frame", "row", "column", "pass")
+    return PaperFigure("decoding_order", title, caption, columns, rows, drawing)
 
 
-def passes_figure(count: Count, published: Published) -> Drawn:
-    """Forward passes against k, spatial and spatial + temporal, on published and measured grids."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.0, 3.0), layout="constrained")
-    left, right = figure.subplots(1, 2, sharey=True)
-    rows: list[list[object]] = []
-    for ax, name in ((left, "diagonal"), (right, "diagonal-st")):
-        for label, frames, height, width in GRIDS:
-            delays = [k for k in DELAYS if k <= width]
-            found = [count(name, frames, height, width, k) for k in delays]
-            saved = [frames * height * width / passes for passes in found]
-            ax.plot(delays, saved, marker="o", markersize=3, label=label)
-            rows += [
-                [label, name, k, passes, frames * height * width, "schedule", ""]
-                for k, passes in zip(delays, found, strict=True)
-            ]
-        ax.set_title("spatial" if name == "diagonal" else "spatial + temporal")
-        ax.set_xscale("log", base=2)
-        ax.set_yscale("log", base=2)
-        ticks(ax.xaxis, (1, 2, 4, 8, 16))
-        ax.set_xlabel("row delay k (tokens)")
-        ax.grid(True)
-    ticks(left.yaxis, (1, 2, 4, 8, 16, 32, 64))
-    left.set_ylabel("tokens / forward passes (×)")
-    left.legend(fontsize=6.5, title="generated frames × rows × columns", title_fontsize=6.5)
-    total = 15 * 14 * 24
-    rows += [
-        [
-            "MineWorld, 15 × 14 × 24",
-            row.schedule,
-            row.k,
-            row.passes,
-            total,
-            row.source,
-            published.sources[row.source].quality,
-        ]
-        for row in published.passes
-    ]
-    caption = (
-        "How many times fewer forward passes than tokens, against the row delay k. Exact, from the schedules; "
-        f"the released decoder's counts agree ({len(published.passes)} rows of the data, quality sim)."
-    )
-    columns = ("grid", "schedule", "k", "passes", "tokens", "source", "quality")
-    return Drawn("passes_against_k", figure, columns, rows, caption)
+def widest_pass(order: Order) -> int | None:
+    """The pass that predicts most tokens: of several the one in most frames, then the first. None if all have one."""
+    tokens: dict[int, list[int]] = {}
+    for (frame, _, _), number in order.of.items():
+        tokens.setdefault(number, []).append(frame)
+    best = min(tokens, key=lambda number: (-len(tokens[number]), -len(set(tokens[number])), number))
+    return best if len(tokens[best]) > 1 else None
 
 
-def ticks(axis: Any, at: Sequence[float]) -> None:
-    """Label an axis at these numbers, plainly, and nowhere else."""
-    axis.set_ticks(list(at), [f"{value:g}" for value in at])
-    axis.set_ticks([], minor=True)
+def _draw(axes: Axes, order: Order) -> None:
+    from matplotlib import colormaps
+    from matplotlib.patches import Rectangle
+
+    shades = colormaps["Blues"]
+    widest = widest_pass(order)
+    outlined = []
+    for (f, r, c), number in sorted(order.of.items()):
+        x, y = f * (COLUMNS + 0.6) + c, r
+        share = number / max(order.passes - 1, 1)
+        axes.add_patch(Rectangle((x, y), 1, 1, facecolor=shades(0.08 + 0.82 * share), edgecolor="white", lw=0.8))
+        axes.text(
+            x + 0.5,
+            y + 0.53,
+            str(number),
+            ha="center",
+            va="center",
+            fontsize=6.0,
+            color="white" if share > 0.55 else INK,
+        )
+        if number == widest:
+            outlined.append((x, y))
+    for corner in outlined:
+        axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=OUTLINE, lw=1.3, zorder=3))
+    axes.set_xlim(-0.1, FRAMES * COLUMNS + 0.6 * (FRAMES - 1) + 0.1)
+    axes.set_ylim(ROWS + 0.1, -0.1)
+    axes.set_aspect("equal")
+    axes.set_title(f"{order.title}: {count(order.passes, 'pass', 'passes')}", pad=3)
