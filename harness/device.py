@@ -188,6 +188,19 @@ def reproducible(device: Device, threads: int) -> Iterator[dict[str, Any]]:
         set_threads(threads_before)
 
 
+def check_bfloat16(device: str) -> None:
+    """Refuse bfloat16 on a card that only emulates it.
+
+    Raises:
+        UsageError: Names what the card has.
+    """
+    import torch
+
+    # not torch.cuda.is_bf16_supported: it says yes where bfloat16 is only emulated, and looks at the current card
+    if device.startswith("cuda") and torch.cuda.get_device_capability(device) < (8, 0):
+        raise UsageError(f"{device} has no units for bfloat16. Valid there: float32, float16.")
+
+
 @contextmanager
 def unsorted_writes() -> Iterator[None]:
     """Write by index as if torch were not made deterministic, inside the ``with`` statement.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,12 +13,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from harness.device import parse_device
 from harness.errors import DiptychError
 from harness.files import file_sha256, write_atomically
 from harness.types import Data
 from models.assets.zoo import ZOO as SHIPPED
 
 Shape = TypeVar("Shape", bound=Data)
+Network = TypeVar("Network", bound=nn.Module)
 ZOO = Path(__file__).parent / "zoo"
 HEADER = "diptych"  # one key: safetensors writes several in any order, and then equal files differ in bytes
 
@@ -89,6 +91,32 @@ def stored_shape(path: Path, header: Mapping[str, Any], kind: type[Shape], what:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise DiptychError(f"{path} is not {what}: {place}: {first['msg']} in its shape.") from error
+
+
+def load_network(
+    file_name: str, device: str, kind: type[Shape], make: Callable[[Shape], Network], what: str
+) -> Network:
+    """A network whose shape travels in its file, in float32 and evaluation mode.
+
+    Args:
+        file_name: File name in the zoo, or a path.
+        device: Torch device.
+        kind: Class of the shape.
+        make: Builds the network from it.
+        what: See :func:`stored_shape`.
+
+    Raises:
+        UsageError: No such device.
+        DiptychError: No such file, not safetensors, another network, or tensors that do not fit the shape.
+    """
+    where = str(parse_device(device))
+    path = zoo_path(file_name)
+    tensors, header = read_weights(path)
+    shape = stored_shape(path, header, kind, what)
+    with torch.random.fork_rng(devices=[]):  # torch draws first weights from its global generator
+        model = make(shape)
+    load_into(path, model, shape, tensors, header)
+    return model.to(where).eval().requires_grad_(False)
 
 
 def load_into(path: Path, model: nn.Module, shape: Data, tensors: dict[str, Tensor], header: Mapping[str, Any]) -> None:

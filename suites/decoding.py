@@ -5,6 +5,13 @@ from __future__ import annotations
 from harness.registry import register
 from harness.types import Arm, Case, Scale, Suite, Threshold
 
+FRAME_AT_ONCE = Arm(
+    name="frame-at-once",
+    summary="all tokens of a frame in one pass: the negative control",
+    maker="decoding",
+    params={"schedule": "frame-at-once"},
+)
+
 ARMS = (
     Arm(
         name="sequential",
@@ -27,12 +34,7 @@ ARMS = (
         maker="decoding",
         params={"schedule": "diagonal-st", "k": 2},
     ),
-    Arm(
-        name="frame-at-once",
-        summary="all tokens of a frame in one pass: the negative control",
-        maker="decoding",
-        params={"schedule": "frame-at-once"},
-    ),
+    FRAME_AT_ONCE,
 )
 
 METRICS = (
@@ -115,14 +117,16 @@ SAMPLING = {"temperature": 1.0, "top_p": 0.8}
 RANDOM = "llama-like-101m-random"
 
 
-def cases(model: str, group: str, count: int, *, speed_only: bool = False, **params: int) -> tuple[Case, ...]:
-    """``count`` test clips for ``model``, one case each."""
+def cases(
+    model: str, group: str, count: int, *, split: str = "test", speed_only: bool = False, **params: int
+) -> tuple[Case, ...]:
+    """``count`` clips of a split for ``model``, one case each."""
     return tuple(
         Case(
-            name=f"{group}/test/{index:04d}",
+            name=f"{group}/{split}/{index:04d}",
             group=group,
             model=model,
-            params={"split": "test", "index": index, "of": count, **params, **SAMPLING},
+            params={"split": split, "index": index, "of": count, **params, **SAMPLING},
             speed_only=speed_only,
         )
         for index in range(count)

@@ -8,8 +8,8 @@ stand-in).
 from __future__ import annotations
 
 from harness.registry import register
-from harness.types import Arm, Case, Scale, Suite, Value
-from suites.decoding import MARGIN, MARGIN_WHY, SAMPLING, thresholds
+from harness.types import Arm, Scale, Suite, Value
+from suites.decoding import FRAME_AT_ONCE, MARGIN, MARGIN_WHY, cases, thresholds
 
 METRICS = ("frames_per_second", "token_accuracy", "model_bits_per_token", "psnr", "ssim")
 STALE = {"unwritten": True, "stale": True}
@@ -39,29 +39,14 @@ ARMS = (
     diagonal("mineworld-stale", "the released decoder, any later clip", compat="mineworld", stale=True),
     diagonal("mineworld-refreshed", "the released decoder, refreshing", **{**RELEASED, "refresh": True}),
     diagonal("mineworld-written", "the released decoder, unwritten slots hidden", **{**RELEASED, "unwritten": False}),
-    Arm(
-        name="frame-at-once",
-        summary="all tokens of a frame in one pass: the negative control",
-        maker="decoding",
-        params={"schedule": "frame-at-once"},
-    ),
+    FRAME_AT_ONCE,
 )
 
 
 def scale(name: str, clips: int) -> Scale:
     """A scale by its number of validation clips."""
-    return Scale(
-        name=name,
-        cases=tuple(
-            Case(
-                name=f"crafter-9x9/validation/{index:04d}",
-                group="crafter-9x9",
-                model="video-transformer-crafter-9x9",
-                params={"split": "validation", "index": index, "of": clips, **SAMPLING},
-            )
-            for index in range(clips)
-        ),
-    )
+    chosen = cases("video-transformer-crafter-9x9", "crafter-9x9", clips, split="validation")
+    return Scale(name=name, cases=chosen)
 
 
 DECODING_FIDELITY = register("suite", "decoding-fidelity")(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from harness.registry import register
 from harness.types import Arm, Case, Scale, Suite
-from suites.decoding import MARGIN, MARGIN_WHY, cases, thresholds
+from suites.decoding import FRAME_AT_ONCE, MARGIN, MARGIN_WHY, cases, thresholds
 
 SEEDS = (0, 1, 2)
 METRICS = (
@@ -47,12 +47,7 @@ ARMS = (
     *(diagonal(f"diagonal-k1-control-s{s}", f"as much causal training, seed {s}", f"control-s{s}") for s in SEEDS),
     sequential("sequential-finetuned-s0", "finetuned for diagonals, decoded token by token", "diagonal-k1-s0"),
     sequential("sequential-control-s0", "as much causal training, decoded token by token", "control-s0"),
-    Arm(
-        name="frame-at-once",
-        summary="all tokens of a frame in one pass: the negative control",
-        maker="decoding",
-        params={"schedule": "frame-at-once"},
-    ),
+    FRAME_AT_ONCE,
 )
 
 

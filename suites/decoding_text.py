@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from harness.registry import register
 from harness.types import Arm, Case, Scale, Suite, Threshold
-from suites.decoding import ARMS, SAMPLING, thresholds
+from suites.decoding import ARMS, cases, thresholds
 
 MODEL = "text-video-transformer-crafter-9x9"
 METRICS = (
@@ -25,18 +25,12 @@ CHOSEN = ("sequential", "diagonal-k1", "diagonal-k2", "diagonal-k4", "diagonal-s
 GROUPS = (("caption and prompt frame", 1, 7), ("caption alone", 0, 8))
 
 
-def cases(group: str, prompt_frames: int, frames: int, count: int) -> tuple[Case, ...]:
-    """``count`` test clips' captions."""
-    asked = {"split": "test", "of": count, "prompt_frames": prompt_frames, "frames": frames, **SAMPLING}
-    return tuple(
-        Case(name=f"{group}/test/{index:04d}", group=group, model=MODEL, params={"index": index, **asked})
-        for index in range(count)
-    )
-
-
 def scale(name: str, clips: int) -> Scale:
     """A scale by its number of captions for each group."""
-    return Scale(name=name, cases=tuple(case for group in GROUPS for case in cases(*group, clips)))
+    chosen: tuple[Case, ...] = ()
+    for group, prompt_frames, frames in GROUPS:
+        chosen += cases(MODEL, group, clips, prompt_frames=prompt_frames, frames=frames)
+    return Scale(name=name, cases=chosen)
 
 
 DECODING_TEXT = register("suite", "decoding-text")(

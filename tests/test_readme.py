@@ -16,24 +16,27 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 BASELINES = ROOT / "results" / "baselines"
 
 
+def readme_table():
+    spec = importlib.util.spec_from_file_location("readme_table", ROOT / "dev" / "readme_table.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def only_run(suite: str, scale: str) -> Path:
     (path,) = (BASELINES / suite).glob(f"*-{scale}-*")
     return path
 
 
 def test_the_table_of_results_is_that_of_the_committed_run() -> None:
-    spec = importlib.util.spec_from_file_location("readme_table", ROOT / "dev" / "readme_table.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = readme_table()
     run = only_run("decoding", "small")
     assert module.table(show_run(str(run))) in README
     assert run.name in README
 
 
 def test_the_table_of_the_second_world_and_its_margin_are_those_of_the_committed_runs() -> None:
-    spec = importlib.util.spec_from_file_location("readme_table", ROOT / "dev" / "readme_table.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = readme_table()
     run = only_run("decoding-vizdoom", "small")
     facts = show_run(str(run))
     assert module.table(facts) in README
@@ -68,13 +71,6 @@ def test_null_says_nothing_and_its_floors_are_those_of_the_readme() -> None:
     assert (float(said[1]), float(said[2])) == (round(floor + 0.05, 1), round(reach, 3))
 
 
-def readme_table():
-    spec = importlib.util.spec_from_file_location("readme_table", ROOT / "dev" / "readme_table.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_the_tables_of_fidelity_and_finetuning_are_those_of_the_committed_runs() -> None:
     tables = readme_table()
     for suite, table in (("decoding-fidelity", tables.fidelity), ("decoding-finetune", tables.finetune)):
@@ -100,9 +96,7 @@ def test_the_defaults_are_those_that_cost_the_fewest_bits() -> None:
 
 
 def test_the_table_of_faults_and_the_ceilings_are_those_of_the_committed_run() -> None:
-    spec = importlib.util.spec_from_file_location("readme_table", ROOT / "dev" / "readme_table.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = readme_table()
     run = only_run("metrics-sanity", "small")
     facts = show_run(str(run))
     assert module.faults(facts) in README

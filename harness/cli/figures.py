@@ -72,9 +72,8 @@ def write_figures(
     registry = load_builtin()
     root = results_root(results)
     folders = _chosen([find_run(run, root) for run in runs], suites) if runs else _newest(root, suites)
-    folder = usable_folder(
-        DEFAULT_FOLDER / paper if output is None else output.expanduser(), "folder for figures", "Choose another with -o DIR."
-    )
+    folder = DEFAULT_FOLDER / paper if output is None else output.expanduser()
+    usable_folder(folder, "folder for figures", "Choose another with -o DIR.")
     content: dict[str, bytes] = draw(
         published_file(paper),
         list(folders.values()),

@@ -32,10 +32,11 @@ Example:
 
 from __future__ import annotations
 
+from harness.metrics.spaces import per_set
 from harness.registry import register
 from harness.stats.actions import SCORES, Score, macro_of
 from harness.stats.jackknife import MINIMUM_GROUPS
-from harness.types import Made, Metric
+from harness.types import Metric
 
 CRAFTER_WORLDS = ("crafter-9x9", "crafter-15x24")
 MEANING: dict[Score, str] = {
@@ -43,10 +44,6 @@ MEANING: dict[Score, str] = {
     "recall": "of the commanded actions, the share that is seen",
     "f1": "how well commanded actions are followed (F1)",
 }
-
-
-def per_set(made: Made) -> None:
-    """Return None: a set metric has no value of a single trial."""
 
 
 def action_metric(score: Score, network: str, worlds: tuple[str, ...]) -> Metric:

@@ -24,58 +24,23 @@ Example:
 
 from __future__ import annotations
 
-from harness.metrics.action_f1 import action_metric, per_set
+from harness.metrics.action_f1 import action_metric
+from harness.metrics.spaces import frechet_metric, kernel_metric
 from harness.registry import register
 from harness.stats.actions import SCORES
-from harness.stats.frechet import frechet_distance
-from harness.stats.jackknife import MINIMUM_CLIPS, MINIMUM_GROUPS
-from harness.stats.kvd import kernel_distance
 from harness.types import Metric
 
 WORLDS = ("vizdoom-6x8",)
 
 
 def distances(space: str, network: str) -> tuple[Metric, Metric]:
-    """Fréchet and kernel distance in one feature space.
-
-    Args:
-        space: Registered extractor.
-        network: What it is, in words.
-    """
-    return (
-        Metric(
-            name=f"frechet[{space}]",
-            summary=f"Fréchet distance to the true continuations in the features of the ViZDoom {network}",
-            unit="frechet",
-            direction="lower",
-            scale="set",
-            compute=per_set,
-            minimum_n=MINIMUM_CLIPS,
-            quality=True,
-            feature_space=space,
-            distance=frechet_distance,
-            needs_full_rank=True,
-            worlds=WORLDS,
-        ),
-        Metric(
-            name=f"kvd[{space}]",
-            summary=f"unbiased kernel distance (MMD²) to the true continuations in the features of that {network}",
-            unit="mmd2",
-            direction="lower",
-            scale="set",
-            compute=per_set,
-            minimum_n=MINIMUM_GROUPS,
-            quality=True,
-            feature_space=space,
-            distance=kernel_distance,
-            worlds=WORLDS,
-        ),
-    )
+    """Fréchet and kernel distance in the features of a network of this world."""
+    return frechet_metric(space, network, worlds=WORLDS), kernel_metric(space, network, worlds=WORLDS)
 
 
 METRICS = (
-    *distances("tokenizer-vizdoom", "tokenizer"),
-    *distances("idm-vizdoom", "inverse-dynamics network"),
+    *distances("tokenizer-vizdoom", "the ViZDoom tokenizer"),
+    *distances("idm-vizdoom", "the ViZDoom inverse-dynamics network"),
     *(action_metric(score, "idm-vizdoom", WORLDS) for score in SCORES),
 )
 for each in METRICS:

@@ -61,7 +61,7 @@ def pack(folder: Path) -> tuple[int, int]:
         data = plain.read_bytes()
         packed = gzip.compress(data, 9, mtime=0)
         write_atomically(folder / PACKED, packed)
-        if trials_data_of(folder / PACKED) != data:
+        if gzip.decompress((folder / PACKED).read_bytes()) != data:
             raise DiptychError(f"{folder / PACKED} does not read back as it was written; {plain} was kept.")
         os.unlink(plain)
     except OSError as error:
@@ -69,8 +69,3 @@ def pack(folder: Path) -> tuple[int, int]:
     finally:
         lock.release()
     return len(data), len(packed)
-
-
-def trials_data_of(packed: Path) -> bytes:
-    """The lines of one packed file."""
-    return gzip.decompress(packed.read_bytes())

@@ -10,6 +10,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from harness.device import check_bfloat16
 from harness.errors import DiptychError, UsageError
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -158,8 +159,8 @@ def check_dtype(dtype: torch.dtype, device: str) -> None:
     """
     if dtype not in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
         raise UsageError(f"weights cannot be {dtype}. Valid: float64, float32, bfloat16, float16.")
-    if dtype == torch.bfloat16 and device.startswith("cuda") and not torch.cuda.is_bf16_supported():
-        raise UsageError(f"{device} has no bfloat16. Valid there: float32, float16.")
+    if dtype == torch.bfloat16:
+        check_bfloat16(device)
 
 
 def _told(what: str, names: Sequence[str]) -> str:

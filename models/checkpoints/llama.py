@@ -163,19 +163,9 @@ def _has(name: str, config: Mapping[str, Any]) -> str:
     return f"has {name} = {config[name]!r}" if name in config else f"lacks {name}"
 
 
-def save_llama(folder: str | Path, model: VideoTransformer) -> None:
-    """Write a transformer in Hugging Face's layout, in its own type.
-
-    Raises:
-        DiptychError: Its positions are not 1-d: no Llama reads them.
-    """
-    shape, folder = model.shape, Path(folder)
-    if shape.position != "1d":
-        raise DiptychError(f"a model with {shape.position} rotary positions is no Llama's: nothing else could read it.")
-    folder.mkdir(parents=True, exist_ok=True)
-    config = {
-        "architectures": ["LlamaForCausalLM"],
-        "model_type": "llama",
+def llama_config(shape: TransformerShape) -> dict[str, Any]:
+    """The ``transformers.LlamaConfig`` fields of a shape: what :func:`transformer_shape` reads."""
+    return {
         "vocab_size": shape.vocabulary,
         "hidden_size": shape.hidden,
         "intermediate_size": shape.mlp,
@@ -188,6 +178,19 @@ def save_llama(folder: str | Path, model: VideoTransformer) -> None:
         "tie_word_embeddings": shape.tied,
         "hidden_act": "silu",
     }
+
+
+def save_llama(folder: str | Path, model: VideoTransformer) -> None:
+    """Write a transformer in Hugging Face's layout, in its own type.
+
+    Raises:
+        DiptychError: Its positions are not 1-d: no Llama reads them.
+    """
+    shape, folder = model.shape, Path(folder)
+    if shape.position != "1d":
+        raise DiptychError(f"a model with {shape.position} rotary positions is no Llama's: nothing else could read it.")
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", **llama_config(shape)}
     tensors = {original(n, HUGGING_FACE): v.detach().cpu().contiguous() for n, v in model.state_dict().items()}
     write_atomically(folder / WEIGHTS, save(tensors, {"format": "pt"}))
     write_atomically(folder / CONFIG, (json.dumps(config, indent=2) + "\n").encode())

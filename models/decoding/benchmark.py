@@ -125,8 +125,7 @@ def measure_subject(
     given = torch.randint(vocabulary, (1, grid.slots), generator=generator)
     stream = torch.randint(vocabulary, (1, grid.frames, grid.frame_tokens), generator=generator)
     filled = given.clone()
-    drawn = [grid.slot(f, 0, 0) + i for f in range(grid.frames) for i in range(grid.frame_tokens)]
-    filled[:, drawn] = stream.flatten(1)
+    filled[:, torch.from_numpy(grid.token_slots())] = stream.flatten(1)
     rival = Llama(module, grid.slots) if subject.rivals and importlib.util.find_spec("transformers") else None
     with PeakMemory(device) as memory:
         engines = build_engines(subject, PreparedTransformer(module))

@@ -8,6 +8,12 @@ import torch
 from torch import Tensor
 
 from models.ar.prepared import PreparedTransformer
+from models.ar.shapes import TransformerShape
+
+
+def cache_size(shape: TransformerShape, slots: int, batch: int) -> tuple[int, int, int, int, int]:
+    """Size of the keys, and of the values: layers, batch, key/value heads, slots and the trash slot, head width."""
+    return (shape.layers, batch, shape.kv_heads, slots + 1, shape.head_dim)
 
 
 @dataclass
@@ -29,8 +35,7 @@ class Cache:
     @classmethod
     def zeros(cls, model: PreparedTransformer, slots: int, batch: int = 1) -> Cache:
         """A cleared cache on the model's device, in its dtype."""
-        shape = model.shape
-        size = (shape.layers, batch, shape.kv_heads, slots + 1, shape.head_dim)
+        size = cache_size(model.shape, slots, batch)
         keys, values = (torch.zeros(size, dtype=model.dtype, device=model.device) for _ in range(2))
         return cls(keys, values)
 

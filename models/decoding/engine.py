@@ -20,11 +20,11 @@ from harness.errors import DiptychError, UsageError
 from models.ar.prepared import PreparedTransformer, prepared
 from models.ar.transformer import VideoTransformer, packed_attention, rotary_table
 from models.decoding import noise as noise_source
-from models.decoding.cache import Cache
+from models.decoding.cache import Cache, cache_size
 from models.decoding.frame_times import FrameTimes
 from models.decoding.graphs import CaptureFacts, Graphs
 from models.decoding.inputs import check_actions, check_forced, check_given
-from models.decoding.milestones import asked_actions, completed_frames, drawn_slots, late_slots
+from models.decoding.milestones import asked_actions, completed_frames, late_slots
 from models.decoding.sampling import Sampler, pick
 from models.decoding.steps import DeviceTables, Step, assign_buckets, exact_step
 from models.decoding.tables import Tables
@@ -94,7 +94,7 @@ class Engine:
         self.device, self.dtype = self.model.device, self.model.dtype
         self.pad = self.device.type == "cuda" if pad is None else pad
         self.cache = cache or Cache.zeros(self.model, grid.slots, batch)
-        needed = (shape.layers, batch, shape.kv_heads, grid.slots + 1, shape.head_dim)
+        needed = cache_size(shape, grid.slots, batch)
         if tuple(self.cache.keys.shape) != needed or self.cache.keys.dtype != self.dtype:
             raise DiptychError(
                 f"the cache is {list(self.cache.keys.shape)} {self.cache.keys.dtype}, and this model and grid need "
@@ -119,7 +119,7 @@ class Engine:
             self._graphs = Graphs(DeviceTables(tables, cos, sin), assign_buckets(tables), self._pass, self.device)
         else:
             self._steps = [exact_step(tables, p, cos, sin) for p in range(1, tables.passes)]
-        self._drawn = torch.from_numpy(drawn_slots(tables)).to(self.device)
+        self._drawn = torch.from_numpy(grid.token_slots()).to(self.device)
         self._late = torch.cat([self._drawn, torch.from_numpy(late_slots(grid)).to(self.device)])
         self._completed = completed_frames(tables)
         self._asked = asked_actions(tables)

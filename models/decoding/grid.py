@@ -80,6 +80,11 @@ class Grid:
         """Slot of image token (generated ``frame`` from 0, ``row``, ``column``); negative frames are prompt frames."""
         return self.prompt_slots + frame * self.stride + row * self.columns + column
 
+    def token_slots(self) -> NDArray[np.int64]:
+        """Slots of the generated image tokens in raster order, ``[tokens]``."""
+        frame, inside = np.divmod(np.arange(self.tokens, dtype=np.int64), self.frame_tokens)
+        return self.prompt_slots + frame * self.stride + inside
+
     def action_slots(self, frame: int) -> range:
         """Slots of the actions of generated ``frame``; −1 is the last prompt frame."""
         first = self.prompt_slots + frame * self.stride + self.frame_tokens

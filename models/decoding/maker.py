@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -197,7 +196,7 @@ class DecodingMaker:
         """
         model = loaded.transformer
         filled = prompt.given.clone().to(self.device)
-        drawn = torch.from_numpy(_image_slots(grid)).to(self.device)
+        drawn = torch.from_numpy(grid.token_slots()).to(self.device)
         filled[:, drawn] = tokens.reshape(1, -1).to(self.device)
         positions = torch.from_numpy(grid.positions(model.shape.position_axes)).to(self.device)
         logits = model(filled, rotary_table(model.shape, positions), causal_attention)[0, drawn - 1]
@@ -231,7 +230,3 @@ def generate(engine: Engine, given: Tensor, seed: int, before: tuple[Tensor, Ten
         engine.keys.copy_(before[0])
         engine.values.copy_(before[1])
     return engine.generate(given, [seed], clear=before is None)
-
-
-def _image_slots(grid: Grid) -> NDArray[np.int64]:
-    return np.array([grid.slot(f, 0, 0) + i for f in range(grid.frames) for i in range(grid.frame_tokens)])

@@ -1,4 +1,4 @@
-"""Which slots are drawn, and by which pass frames are complete and actions are needed: read off the compiled tables."""
+"""Which actions may come late, when frames are complete, and when actions are needed: read off the compiled tables."""
 
 from __future__ import annotations
 
@@ -12,14 +12,6 @@ from models.decoding.tables import Tables
 def late_slots(grid: Grid) -> NDArray[np.int64]:
     """Slots of the actions that lead on from generated frames: they may be supplied while it decodes."""
     return np.array([slot for frame in range(grid.frames - 1) for slot in grid.action_slots(frame)], np.int64)
-
-
-def drawn_slots(tables: Tables) -> NDArray[np.int64]:
-    """Slots of the generated tokens in raster order, as an int64 array."""
-    target = tables.entries.target
-    drawn = target[target >= 0].copy()
-    drawn.sort()
-    return drawn
 
 
 def completed_frames(tables: Tables) -> list[list[int]]:

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.ar.shapes import TransformerShape
 from models.ar.transformer import VideoTransformer
+from models.checkpoints.keys import HUGGING_FACE, original
+from models.checkpoints.llama import llama_config
 
 
 class Llama:
@@ -27,30 +28,16 @@ class Llama:
     def __init__(self, model: VideoTransformer, slots: int) -> None:
         from transformers import LlamaConfig, LlamaForCausalLM
 
-        shape: TransformerShape = model.shape
         weight = model.embed_tokens.weight
-        facts: dict[str, Any] = {
-            "vocab_size": shape.vocabulary,
-            "hidden_size": shape.hidden,
-            "intermediate_size": shape.mlp,
-            "num_hidden_layers": shape.layers,
-            "num_attention_heads": shape.heads,
-            "num_key_value_heads": shape.kv_heads,
-            "head_dim": shape.head_dim,
-            "rms_norm_eps": shape.norm_eps,
-            "rope_theta": shape.rope_theta,
-            "max_position_embeddings": slots,
-            "tie_word_embeddings": shape.tied,
-        }
-        self.config = LlamaConfig(**facts)
+        self.config = LlamaConfig(**llama_config(model.shape), max_position_embeddings=slots)
         with torch.device("meta"):
             module: Any = LlamaForCausalLM(self.config)
-        named = {f"model.{k}" if not k.startswith("lm_head") else k: v for k, v in model.state_dict().items()}
+        named = {original(name, HUGGING_FACE): value for name, value in model.state_dict().items()}
         module.load_state_dict(named, strict=True, assign=True)
         module.model.rotary_emb = type(module.model.rotary_emb)(self.config)  # made on meta, and no part of the state
         self.module = module.to(weight.device).eval()
         self._compiled: Any = None
-        self._slots, self._dtype, self._device = slots, weight.dtype, weight.device
+        self._slots, self._device = slots, weight.device
 
     def decode(self, sequence: Tensor, prompt_slots: int, how: str) -> Tensor:
         """Feed a sequence: the prompt at once, then token by token with a cache.

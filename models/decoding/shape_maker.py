@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.device import parse_device
+from harness.device import check_bfloat16, parse_device
 from harness.errors import RejectedError, UsageError
 from harness.measure import measure, time_once
 from harness.params import read_params
@@ -56,7 +56,7 @@ class ShapeMaker:
         del threads
         self.device = str(parse_device(device))
         self._held: tuple[tuple[str, str], Drawn] | None = None
-        self._engines: dict[tuple[str, ...], tuple[Engine, float | None]] = {}
+        self._engines: dict[tuple[str, ...], tuple[Engine, float]] = {}
         self._cache: tuple[tuple[str, str, int], Cache] | None = None
         self._precisions: dict[str, str] = {}
 
@@ -65,7 +65,7 @@ class ShapeMaker:
         asked = arm_params(arm)
         if asked.weights is not None or asked.stale:
             raise UsageError(f"arm {arm.name!r}: weights and stale mean nothing here: weights and prompts are random.")
-        card, case_asked = card_of(case), read_params(ShapeCaseParams, case.params, f"case {case.name!r}")
+        card, case_asked = card_of(case), case_params(case)
         tables = self._tables(arm, case)
         needed = memory_needed(card.shape, tables.grid, case_asked.precision, width=tables.max_width)
         check_memory(needed, memory_available(self.device), self.device)
@@ -78,7 +78,7 @@ class ShapeMaker:
 
     def make(self, arm: Arm, case: Case, seed: int, repeats: Repeats) -> Made:
         """Decode the case's prompt by the arm's schedule; see :meth:`harness.protocols.Maker.make`."""
-        card, asked = card_of(case), read_params(ShapeCaseParams, case.params, f"case {case.name!r}")
+        card, asked = card_of(case), case_params(case)
         tables = self._tables(arm, case)
         grid, drawn = tables.grid, self._draw(card, asked.precision)
         given = random_prompt(card, grid, asked.index)
@@ -131,7 +131,7 @@ class ShapeMaker:
         )
 
     def _tables(self, arm: Arm, case: Case) -> Tables:
-        card, asked = card_of(case), read_params(ShapeCaseParams, case.params, f"case {case.name!r}")
+        card, asked = card_of(case), case_params(case)
         grid = Grid(
             frames=asked.frames or card.frames,
             rows=card.rows,
@@ -176,15 +176,23 @@ def card_of(case: Case) -> PublishedShape:
     return card
 
 
+def case_params(case: Case) -> ShapeCaseParams:
+    """The case's own parameters.
+
+    Raises:
+        UsageError: A name or value that means nothing.
+    """
+    return read_params(ShapeCaseParams, case.params, f"case {case.name!r}")
+
+
 def check_precision(precision: str, device: str) -> None:
     """Refuse half precision where the device has none.
 
     Raises:
         UsageError: Names what the device has.
     """
-    # not torch.cuda.is_bf16_supported: it says yes where bfloat16 is only emulated, and looks at the current card
-    if precision == "bfloat16" and device.startswith("cuda") and torch.cuda.get_device_capability(device) < (8, 0):
-        raise UsageError(f"{device} has no units for bfloat16. Valid there: float32, float16.")
+    if precision == "bfloat16":
+        check_bfloat16(device)
     if precision == "float16" and device == "cpu":
         raise UsageError("the CPU has no units for float16, and is many times slower in it. Valid: float32, bfloat16.")
 

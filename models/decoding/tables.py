@@ -251,7 +251,7 @@ def compile_schedule(
         policy = check_compat(compat, schedule.name, placeholder, delay, grid.columns)
         provisional, refresh, refresh_actions, unwritten = "all", False, False, True
     known = np.full(grid.slots, -1, np.int64)  # last pass before which the slot's token is not known
-    tokens = _token_slots(grid)
+    tokens = grid.token_slots()
     known[tokens] = order
     last_pass = int(order.max())
 
@@ -285,13 +285,6 @@ def compile_schedule(
                     writes[complete, action] = (action, False, -1)
     entries, offsets = _entries(writes, last_pass + 1)
     return Tables(grid, schedule.name, k, delay, policy, provisional, unwritten, order, entries, offsets)
-
-
-def _token_slots(grid: Grid) -> NDArray[np.int64]:
-    """Slot of every generated image token, in raster order."""
-    index = np.arange(grid.tokens, dtype=np.int64)
-    frame, inside = np.divmod(index, grid.frame_tokens)
-    return grid.prompt_slots + frame * grid.stride + inside
 
 
 def _entries(writes: dict[tuple[int, int], tuple[int, bool, int]], passes: int) -> tuple[Entries, NDArray[np.int64]]:

@@ -7,10 +7,9 @@ from typing import Any
 
 import torch
 
-from harness.device import parse_device
 from models.idm.network import InverseDynamics
 from models.idm.shapes import IDMShape
-from models.weights import load_into, read_weights, stored_shape, write_weights, zoo_path
+from models.weights import load_network, write_weights
 
 
 def save_idm(path: Path, model: InverseDynamics, facts: dict[str, Any], dtype: torch.dtype = torch.float32) -> None:
@@ -29,11 +28,4 @@ def load_idm(file_name: str, device: str = "cpu") -> InverseDynamics:
         UsageError: No such device.
         DiptychError: No such file, not safetensors, not such a network, or tensors that do not fit the shape.
     """
-    where = str(parse_device(device))
-    path = zoo_path(file_name)
-    tensors, header = read_weights(path)
-    shape = stored_shape(path, header, IDMShape, "an inverse-dynamics network")
-    with torch.random.fork_rng(devices=[]):  # torch draws first weights from its global generator
-        model = InverseDynamics(shape)
-    load_into(path, model, shape, tensors, header)
-    return model.to(where).eval().requires_grad_(False)
+    return load_network(file_name, device, IDMShape, InverseDynamics, "an inverse-dynamics network")

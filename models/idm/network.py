@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from harness.errors import UsageError
 from models.idm.shapes import IDMShape
-from models.tokenizers.fsq import Block
+from models.tokenizers.fsq import Block, draw_weights
 
 
 class InverseDynamics(nn.Module):
@@ -56,15 +56,8 @@ class InverseDynamics(nn.Module):
         self.register_buffer("feature_projection", torch.zeros(shape.feature_width, shape.pooled_width))
 
     def reset(self, generator: torch.Generator) -> InverseDynamics:
-        """Draw fresh weights from ``generator`` (normal, variance 1/fan-in; residual outputs start at zero)."""
-        with torch.no_grad():
-            for name, parameter in self.named_parameters():
-                if name.endswith("bias") or ".down." in name:
-                    parameter.zero_()
-                elif parameter.dim() == 1:
-                    parameter.fill_(1.0)
-                else:
-                    parameter.normal_(0.0, parameter[0].numel() ** -0.5, generator=generator)
+        """Draw fresh weights; see :func:`draw_weights`."""
+        draw_weights(self, generator)
         return self
 
     def to_float(self, frames: Tensor | NDArray[np.uint8]) -> Tensor:

@@ -88,6 +88,18 @@ class Block(nn.Module):
         return out
 
 
+def draw_weights(network: nn.Module, generator: torch.Generator) -> None:
+    """Draw all weights from ``generator`` (normal, variance 1/fan-in; residual outputs start at zero)."""
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if name.endswith("bias") or ".down." in name:
+                parameter.zero_()
+            elif parameter.dim() == 1:
+                parameter.fill_(1.0)
+            else:
+                parameter.normal_(0.0, parameter[0].numel() ** -0.5, generator=generator)
+
+
 class FSQTokenizer(nn.Module):
     """Frames to tokens and back.
 
@@ -117,15 +129,8 @@ class FSQTokenizer(nn.Module):
         self.register_buffer("feature_projection", torch.zeros(shape.feature_width, shape.width))
 
     def reset(self, generator: torch.Generator) -> FSQTokenizer:
-        """Draw fresh weights from ``generator`` (normal, variance 1/fan-in; residual outputs start at zero)."""
-        with torch.no_grad():
-            for name, parameter in self.named_parameters():
-                if name.endswith("bias") or ".down." in name:
-                    parameter.zero_()
-                elif parameter.dim() == 1:
-                    parameter.fill_(1.0)
-                else:
-                    parameter.normal_(0.0, parameter[0].numel() ** -0.5, generator=generator)
+        """Draw fresh weights; see :func:`draw_weights`."""
+        draw_weights(self, generator)
         return self
 
     def tile_states(self, frames: Tensor) -> Tensor:

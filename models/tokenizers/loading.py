@@ -7,10 +7,9 @@ from typing import Any
 
 import torch
 
-from harness.device import parse_device
 from models.tokenizers.fsq import FSQTokenizer
 from models.tokenizers.shapes import TokenizerShape
-from models.weights import load_into, read_weights, stored_shape, write_weights, zoo_path
+from models.weights import load_network, write_weights
 
 
 def save_tokenizer(path: Path, model: FSQTokenizer, facts: dict[str, Any], dtype: torch.dtype = torch.float32) -> None:
@@ -29,11 +28,4 @@ def load_tokenizer(file_name: str, device: str = "cpu") -> FSQTokenizer:
         UsageError: No such device.
         DiptychError: No such file, not safetensors, no tokenizer's shape in it, or tensors that do not fit the shape.
     """
-    where = str(parse_device(device))
-    path = zoo_path(file_name)
-    tensors, header = read_weights(path)
-    shape = stored_shape(path, header, TokenizerShape, "a tokenizer")
-    with torch.random.fork_rng(devices=[]):  # torch draws first weights from its global generator
-        model = FSQTokenizer(shape)
-    load_into(path, model, shape, tensors, header)
-    return model.to(where).eval().requires_grad_(False)
+    return load_network(file_name, device, TokenizerShape, FSQTokenizer, "a tokenizer")

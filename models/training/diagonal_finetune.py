@@ -11,26 +11,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from harness.errors import UsageError
 from harness.files import file_sha256, usable_folder
 from models.ar.loading import load_weights, save_transformer
 from models.ar.shapes import TransformerShape
-from models.ar.transformer import VideoTransformer, rotary_table
-from models.decoding.grid import Grid
+from models.ar.transformer import VideoTransformer
 from models.decoding.schedule import PlaceholderPolicy, get_schedule
-from models.decoding.tables import Tables, compile_schedule
-from models.decoding.training_view import TrainingView, masked_attention, training_view
-from models.tokenizers.shapes import zoo_tokenizer
-from models.training.clips import TokenClips
+from models.decoding.tables import compile_schedule
+from models.decoding.training_view import training_view
 from models.training.loop import Job, autocast, train
 from models.training.lora import add_adapters, save_adapters
 from models.training.presets import DIAGONAL_FINETUNE_PRESETS, preset
-from models.training.video_transformer import draw_sequences, kept_clips, score_clips, sequences
+from models.training.sequences import ClipSource, draw_sequences
+from models.training.teacher_forcing import PlacedView, score_clips, score_order
 from models.weights import read_weights, stored_shape, zoo_path
 
 
@@ -84,24 +79,14 @@ def train_diagonal_finetune(
         ``sequential_bits_per_token``.
     """
     options = preset(DIAGONAL_FINETUNE_PRESETS, preset_name, **changes)
-    if (clips is None) != (validation_clips is None):
-        raise UsageError("give both files of tokenised clips, training and validation, or neither.")
+    source = ClipSource(world, tokenizer, clips, validation_clips)
     if rank < 0:
         raise UsageError(f"rank must be at least 0, not {rank}: 0 trains all weights.")
     usable_folder(out, "training folder", "Choose another with --out.")
     start = zoo_path(init)
     _, header = read_weights(start)
     shape = stored_shape(start, header, TransformerShape, "a video transformer")
-    if tokenizer is None and clips is None:
-        tokenizer = zoo_tokenizer(world)
-    data = kept_clips(out / "train.npz", clips, world, "train", options.train_clips, tokenizer or "", options)
-    held_out = kept_clips(
-        out / "validation.npz", validation_clips, world, "validation", options.held_out_clips, tokenizer or "", options
-    )
-    length, rows, columns = data.tokens.shape[1:]
-    if prompt_frames + frames > length:
-        raise UsageError(f"clips have {length} frames; prompt_frames + frames = {prompt_frames + frames} is too long.")
-    grid = Grid(frames=frames, rows=rows, columns=columns, actions=1, prompt_frames=prompt_frames)
+    data, held_out, grid = source.read(out, options, prompt_frames, frames)
     tables = compile_schedule(grid, get_schedule(schedule), k, placeholder=placeholder)
     model = VideoTransformer(shape)
     load_weights(model, start)
@@ -109,11 +94,11 @@ def train_diagonal_finetune(
     if rank:
         add_adapters(model, rank, seed)
     trained = compile_schedule(grid, get_schedule("sequential")) if causal else tables
-    view = training_view(trained)
+    view = PlacedView(training_view(trained), grid, model)
 
     def loss(step: int, part: int, parts: int) -> Tensor:
         tokens = draw_sequences(data, grid, shape.image_vocabulary, options.batch, seed, step)[part::parts]
-        return view_loss(model, tokens.to(options.device), view, grid).mean()
+        return view.nats(tokens.to(options.device)).mean()
 
     def validate() -> dict[str, float]:
         with autocast(options):
@@ -128,7 +113,7 @@ def train_diagonal_finetune(
     describe = {
         "task": "diagonal-finetune",
         "seed": seed,
-        "grid": [prompt_frames, frames, rows, columns],
+        "grid": [prompt_frames, frames, grid.rows, grid.columns],
         "clips_sha256": data.sha256,
         "shape": shape.model_dump(mode="json"),
         "init_sha256": file_sha256(start),
@@ -144,35 +129,3 @@ def train_diagonal_finetune(
     else:
         save_transformer(weights, model, facts)
     return results
-
-
-def view_logits(model: VideoTransformer, tokens: Tensor, view: TrainingView, grid: Grid) -> Tensor:
-    """Logits ``[B, tokens, image_vocabulary]`` of the generated tokens in raster order; true ids ``[B, slots]``."""
-    dtype, device = model.embed_tokens.weight.dtype, tokens.device
-    slot, source, predicting = (torch.from_numpy(a).to(device) for a in (view.slot, view.source, view.predicting))
-    positions = torch.from_numpy(grid.positions(model.shape.position_axes)).to(tokens.device)
-    rotary = rotary_table(model.shape, positions[slot], dtype)
-    hidden = model.hidden(tokens[:, source], rotary, masked_attention(view, tokens.device, dtype))
-    return model.logits(hidden[:, predicting])
-
-
-def view_loss(model: VideoTransformer, tokens: Tensor, view: TrainingView, grid: Grid) -> Tensor:
-    """Cross-entropy in nats of every generated token, ``[B, tokens]``: each once, from the entry that predicts it."""
-    logits, targets = view_logits(model, tokens, view, grid), tokens[:, torch.from_numpy(view.target).to(tokens.device)]
-    return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none").view_as(targets)
-
-
-@torch.no_grad()
-def score_order(
-    model: VideoTransformer, clips: TokenClips, tables: Tables, device: str, batch: int = 8
-) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Teacher-forced bits per token ``[N]`` of the generated frames of each clip, decoded in an order."""
-    model.eval()
-    grid, view, found = tables.grid, training_view(tables), []
-    total = grid.prompt_frames + grid.frames
-    for start in range(0, len(clips.tokens), batch):
-        part = slice(start, start + batch)
-        ids = sequences(clips.tokens[part, :total], clips.actions[part, :total], grid, model.shape.image_vocabulary)
-        nats = view_loss(model, ids.to(device), view, grid)
-        found.append((nats.mean(1) / np.log(2)).double().cpu().numpy())
-    return np.concatenate(found)

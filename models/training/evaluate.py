@@ -31,8 +31,9 @@ from models.decoding.tables import compile_schedule
 from models.tokenizers.fsq import FSQTokenizer
 from models.tokenizers.loading import load_tokenizer
 from models.training.clips import TokenClips, tokenise
+from models.training.sequences import sequences
+from models.training.teacher_forcing import score_clips
 from models.training.tokenizer import frame_psnr
-from models.training.video_transformer import score_clips, sequences
 from models.worlds.types import Clip, Split
 from models.zoo.cards import VideoModel
 

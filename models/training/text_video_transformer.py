@@ -27,10 +27,10 @@ from models.decoding.tables import compile_schedule
 from models.decoding.training_view import training_view
 from models.tokenizers.shapes import zoo_tokenizer
 from models.training.clips import TokenClips
-from models.training.diagonal_finetune import view_loss
 from models.training.loop import Job, autocast, train
 from models.training.presets import TEXT_VIDEO_TRANSFORMER_PRESETS, preset
-from models.training.video_transformer import epoch_draw, kept_clips
+from models.training.sequences import epoch_draw, kept_clips
+from models.training.teacher_forcing import PlacedView
 from models.worlds.captions import LENGTH, WORDS, captioner
 from models.zoo.shapes import crafter_small_shape
 
@@ -83,20 +83,20 @@ def train_text_video_transformer(
     images, actions = int(data.facts["vocabulary"]), int(data.facts["actions"])
     shape = shape or text_shape(images, actions)
     model = VideoTransformer(shape).reset(torch.Generator().manual_seed(seed)).to(options.device)
-    view = training_view(compile_schedule(grid, get_schedule("sequential")))
+    view = PlacedView(training_view(compile_schedule(grid, get_schedule("sequential"))), grid, model)
 
     def loss(step: int, part: int, parts: int) -> Tensor:
         picked, offsets = epoch_draw(data, frames, options.batch, seed, step)
         tokens = captioned_sequences(data, captions["train"], grid, images, actions, picked, offsets)[part::parts]
-        return view_loss(model, tokens.to(options.device), view, grid).mean()
+        return view.nats(tokens.to(options.device)).mean()
 
     def score(shift: int) -> tuple[float, float]:
+        said = np.roll(captions["validation"], -shift, axis=0)  # each clip with the caption of another
         count, found = len(held_out.tokens), []
         for start in range(0, count, 8):
             picked = np.arange(start, min(count, start + 8))
-            said = captions["validation"][(picked + shift) % count]
-            tokens = captioned_sequences(held_out, said, grid, images, actions, picked, 0 * picked, own=True)
-            found.append(view_loss(model, tokens.to(options.device), view, grid).double().cpu().numpy() / np.log(2))
+            tokens = captioned_sequences(held_out, said, grid, images, actions, picked, 0 * picked)
+            found.append(view.nats(tokens.to(options.device)).double().cpu().numpy() / np.log(2))
         bits = np.concatenate(found)
         return float(bits.mean()), float(bits[:, : grid.frame_tokens].mean())
 
@@ -154,20 +154,17 @@ def captioned_sequences(
     actions: int,
     picked: NDArray[np.int64],
     offsets: NDArray[np.int64],
-    *,
-    own: bool = False,
 ) -> Tensor:
     """Token ids in slot order: the caption of each window, then its frames and actions.
 
     Args:
         data: Clips.
-        captions: Of all clips by offset; with ``own`` those of the picked ones.
+        captions: Of all clips by offset.
         grid: With as many start tokens as a caption has words.
         images: Image tokens of the vocabulary.
         actions: Action tokens.
         picked: Clips, ``[B]``.
         offsets: First frames, ``[B]``.
-        own: See ``captions``.
 
     Returns:
         int64 ``[B, slots]``.
@@ -175,6 +172,6 @@ def captioned_sequences(
     window = offsets[:, None] + np.arange(grid.frames)
     tokens = data.tokens[picked[:, None], window].reshape(len(picked), grid.frames, -1).astype(np.int64)
     acts = images + data.actions[picked[:, None], window][..., None].astype(np.int64)
-    words = images + actions + (captions[:, 0] if own else captions[picked, offsets])
+    words = images + actions + captions[picked, offsets]
     laid = np.concatenate([words, np.concatenate([tokens, acts], axis=2).reshape(len(picked), -1)], axis=1)
     return torch.from_numpy(laid[:, : grid.slots])

@@ -31,17 +31,10 @@ from models.training.clips import TokenClips, read_tokens, tokenise, write_token
 from models.training.loop import CHECKPOINT, Job, make_optimisers, train
 from models.training.presets import TOKENIZER_PRESETS, VIDEO_TRANSFORMER_PRESETS, TrainOptions, preset
 from models.training.progress import Progress
+from models.training.sequences import draw_sequences, kept_clips, sequences
+from models.training.teacher_forcing import grid_rotary, image_slots, score_clips, sequence_loss
 from models.training.tokenizer import frame_psnr, set_feature_projection, train_tokenizer
-from models.training.video_transformer import (
-    draw_sequences,
-    grid_rotary,
-    image_slots,
-    kept_clips,
-    score_clips,
-    sequence_loss,
-    sequences,
-    train_video_transformer,
-)
+from models.training.video_transformer import train_video_transformer
 from models.weights import weights_sha256
 from models.worlds.types import SPLITS
 from models.zoo.cards import VideoModel
@@ -449,7 +442,7 @@ def test_kept_clips_of_another_request_are_made_anew(tmp_path: Path, monkeypatch
             "tokenizer_sha256": weights_sha256(tokenizer)},
         )  # fmt: skip
 
-    monkeypatch.setattr("models.training.video_transformer.tokenise", tokenise)
+    monkeypatch.setattr("models.training.sequences.tokenise", tokenise)
     options = TrainOptions(steps=1, batch=1, learning_rate=1e-3)
 
     def clips(world: str, count: int) -> TokenClips:

@@ -188,8 +188,8 @@ def test_an_output_layer_beside_a_tied_embedding_is_passed_over(tmp_path: Path) 
 
 
 def test_half_precision_on_a_card_without_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
-    with pytest.raises(UsageError, match=r"cuda:1 has no bfloat16. Valid there: float32, float16"):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
+    with pytest.raises(UsageError, match=r"cuda:1 has no units for bfloat16. Valid there: float32, float16"):
         check_dtype(torch.bfloat16, "cuda:1")
     check_dtype(torch.float16, "cuda:1")
     check_dtype(torch.bfloat16, "cpu")

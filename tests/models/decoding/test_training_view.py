@@ -12,8 +12,7 @@ from models.decoding.engine import Engine
 from models.decoding.grid import Grid
 from models.decoding.sampling import Sampler
 from models.decoding.training_view import training_view
-from models.training.diagonal_finetune import view_logits
-from models.training.video_transformer import grid_rotary, teacher_forced
+from models.training.teacher_forcing import PlacedView, grid_rotary, teacher_forced
 from tests.models.decoding.helpers import NAMES, VOCABULARY, delays, given, grids, tables, tiny
 
 
@@ -34,7 +33,7 @@ def test_training_logits_are_the_engine_s_on_the_same_tokens(
     forced = truth[:, drawn].reshape(2, grid.frames, grid.frame_tokens)
     wanted = Engine(model, compiled, Sampler(), batch=2).generate(truth, [1, 2], forced=forced, trace=True).logits
     with torch.no_grad():
-        got = view_logits(model, truth, training_view(compiled), grid)
+        got = PlacedView(training_view(compiled), grid, model).logits(truth)
     assert float((got - wanted).abs().max()) <= 1e-9 * float(wanted.abs().max())
 
 
@@ -45,7 +44,7 @@ def test_full_delay_is_ordinary_causal_training(name: str) -> None:
     view = training_view(tables(name, grid, grid.columns))
     with torch.no_grad():
         wanted, targets = teacher_forced(model, truth, grid, grid_rotary(model.shape, grid, "cpu", torch.float64), 1)
-        got = view_logits(model, truth, view, grid)
+        got = PlacedView(view, grid, model).logits(truth)
     assert torch.equal(targets, truth[:, view.target])
     assert float((got - wanted).abs().max()) <= 1e-9 * float(wanted.abs().max())
 
@@ -76,8 +75,8 @@ def test_it_is_the_mask_that_the_loss_depends_on() -> None:
     changed = {}
     with torch.no_grad():
         for name in ("sequential", "diagonal"):
-            view = training_view(tables(name, grid, 1))
-            one, two = view_logits(model, truth, view, grid), view_logits(model, other, view, grid)
+            view = PlacedView(training_view(tables(name, grid, 1)), grid, model)
+            one, two = view.logits(truth), view.logits(other)
             changed[name] = float((one - two)[:, first].abs().max())
     assert changed["sequential"] > 1e-3
     assert changed["diagonal"] == 0
