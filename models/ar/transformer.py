@@ -174,28 +174,3 @@ class VideoTransformer(nn.Module):
     def forward(self, tokens: Tensor, rotary: Rotary, attend: Attend) -> Tensor:
         """Image-token logits for every input position, ``[B, N, image_vocabulary]``."""
         return self.logits(self.hidden(tokens, rotary, attend))
-
-
-def packed_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
-    """Attend with grouped heads packed into the query axis, so that keys are never repeated.
-
-    Args:
-        q: ``[B, heads, N, D]``.
-        k: ``[B, kv_heads, M, D]``.
-        v: ``[B, kv_heads, M, D]``.
-        bias: Added to the scores, ``[heads / kv_heads · N, M]``: 0 where seen, −inf elsewhere; None for everything.
-
-    Returns:
-        ``[B, heads, N, D]``.
-    """
-    batch, heads, length, width = q.shape
-    packed = q.reshape(batch, k.shape[1], heads // k.shape[1] * length, width)
-    return F.scaled_dot_product_attention(packed, k, v, attn_mask=bias).reshape(batch, heads, length, width)
-
-
-def causal_attention(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Plain causal attention over one sequence (training)."""
-    groups = q.shape[1] // k.shape[1]
-    if groups > 1:
-        k, v = k.repeat_interleave(groups, dim=1), v.repeat_interleave(groups, dim=1)
-    return F.scaled_dot_product_attention(q, k, v, is_causal=True)

@@ -17,8 +17,9 @@ from torch import Tensor
 
 from harness.device import unsorted_writes
 from harness.errors import DiptychError, UsageError
+from models.ar.attention import packed_attention, split_attention
 from models.ar.prepared import PreparedTransformer, prepared
-from models.ar.transformer import VideoTransformer, packed_attention, rotary_table
+from models.ar.transformer import VideoTransformer, rotary_table
 from models.decoding import noise as noise_source
 from models.decoding.cache import Cache, cache_size
 from models.decoding.frame_times import FrameTimes
@@ -136,13 +137,14 @@ class Engine:
     def _run(self, step: Step) -> Tensor:
         """Run one pass and return the logits of its predictions, ``[B, predicted, image_vocabulary]``."""
         bias, seen = _bias(step.mask, self.model.shape.heads // self.model.shape.kv_heads, self.dtype), step.length
+        attention = split_attention if self.pad and step is not self._prefill else packed_attention
 
         def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
             keys, values = self.keys[layer], self.values[layer]
             with self._writing():
                 keys.index_copy_(2, step.slots, k)
                 values.index_copy_(2, step.slots, v)
-            return packed_attention(q, keys[:, :, :seen], values[:, :, :seen], bias)
+            return attention(q, keys[:, :, :seen], values[:, :, :seen], bias)
 
         hidden = self.model.hidden(self._tokens[:, step.sources], (step.cos, step.sin), attend)
         return self.model.logits(hidden[:, step.lanes])

@@ -17,9 +17,10 @@ from harness.errors import RejectedError
 from harness.measure import measure, time_once
 from harness.registry import REGISTRY
 from harness.types import Arm, Case, Made, Repeats
+from models.ar.attention import causal_attention
 from models.ar.loading import load_transformer
 from models.ar.prepared import PreparedTransformer
-from models.ar.transformer import causal_attention, rotary_table
+from models.ar.transformer import rotary_table
 from models.decoding.bound import bound_seconds, interpolated, pass_costs
 from models.decoding.cache import Cache
 from models.decoding.engine import Engine, Generation

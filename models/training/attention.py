@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from models.ar.transformer import causal_attention
+from models.ar.attention import causal_attention
 
 
 def chunked_causal_attention(chunk: int) -> Callable[[int, Tensor, Tensor, Tensor], Tensor]:

@@ -94,7 +94,8 @@ def test_adapters_are_a_small_difference_and_belong_to_their_weights(home: Path,
 
 
 def test_adapters_begin_as_no_change(home: Path, tmp_path: Path) -> None:
-    from models.ar.transformer import causal_attention, rotary_table
+    from models.ar.attention import causal_attention
+    from models.ar.transformer import rotary_table
     from models.training.lora import add_adapters
 
     model = VideoTransformer(SHAPE)

@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from harness import products
+from models.ar.attention import causal_attention
 from models.ar.prepared import PreparedTransformer
 from models.ar.shapes import TransformerShape
-from models.ar.transformer import VideoTransformer, causal_attention, rotary_table
+from models.ar.transformer import VideoTransformer, rotary_table
 
 
 def model(tied: bool, position: str = "1d") -> VideoTransformer:

@@ -17,9 +17,10 @@ from torch import nn
 
 from harness.errors import DiptychError, StoppedError, UsageError
 from harness.registry import REGISTRY, Entry
+from models.ar.attention import causal_attention
 from models.ar.loading import load_transformer, load_weights, save_transformer
 from models.ar.shapes import TransformerShape
-from models.ar.transformer import VideoTransformer, causal_attention
+from models.ar.transformer import VideoTransformer
 from models.decoding.grid import Grid
 from models.tokenizers.fsq import FSQTokenizer
 from models.tokenizers.loading import load_tokenizer

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from harness.errors import DiptychError, UsageError
-from models.ar.transformer import VideoTransformer, causal_attention, rotary_table
+from models.ar.attention import causal_attention
+from models.ar.transformer import VideoTransformer, rotary_table
 from models.checkpoints import load_llama, save_llama
 from models.checkpoints.keys import HUGGING_FACE, check_dtype, original
 from models.checkpoints.llama import SUPPORTED, build, transformer_shape

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from harness.device import Device, reproducible
 from harness.errors import DiptychError, UsageError
+from models.ar import attention
 from models.decoding.engine import Engine
 from models.decoding.grid import Grid
 from models.decoding.reference import decode
@@ -90,6 +91,16 @@ def test_forced_streams_give_equal_logits_across_padding_and_batch(name: str) ->
             prompt[lane : lane + 1], [lane + 1], forced=forced[lane : lane + 1], trace=True
         )
         assert float((alone.logits[0] - whole.logits[lane]).abs().max()) <= 1e-9 * float(whole.logits.abs().max())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_attention_in_parts_draws_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attention, "PART_SLOTS", 5)
+    compiled, prompt = tables(name, GRID, 1), given(GRID)
+    ours = Engine(tiny(), compiled, SAMPLER, pad=True).generate(prompt, [7], trace=True)
+    reference = decode(tiny(), compiled, SAMPLER, prompt, [7])
+    assert torch.equal(ours.tokens, reference.tokens)
+    assert float((ours.logits - reference.logits).abs().max()) <= 1e-9 * float(reference.logits.abs().max())
 
 
 @pytest.mark.parametrize("name", NAMES)
