@@ -7,7 +7,9 @@ import math
 import re
 from pathlib import Path
 
-from harness import plan_suite, show_run
+import pytest
+
+from harness import plan_suite, show_run, verify_run
 from harness.cli.main import COMMANDS
 from harness.store.run_store import RunStore
 
@@ -121,3 +123,13 @@ def test_every_command_that_it_shows_is_there_and_every_command_is_shown() -> No
     shown = set(re.findall(r"^diptych ([a-z]+)", README, re.MULTILINE))
     assert shown <= COMMANDS.keys()
     assert COMMANDS.keys() - shown <= {"schema"}, "named in the text"
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("run", sorted(BASELINES.glob("*/*")), ids=lambda run: f"{run.parent.name}-{run.name}")
+def test_committed_runs_are_what_they_were_and_name_no_place_of_a_machine(run: Path) -> None:
+    found = verify_run(str(run))
+    old = RunStore.open(run).manifest.suite.name == "decoding-placeholders"  # its weights and suite have moved on
+    assert [p for p in found.problems if not (old and p.what in ("weights", "manifest"))] == []
+    manifest = (run / "manifest.json").read_text()
+    assert not re.search(r'"/(?!proc|dev)[a-z]+/', manifest)

@@ -13,7 +13,7 @@ from harness.cli.builtin import load_builtin
 from harness.cli.listing import zoo_folder
 from harness.cli.verbs import load_metrics
 from harness.errors import DiptychError, UsageError
-from harness.files import file_sha256
+from harness.files import file_sha256, joined_sha256
 from harness.registry import Registry
 from harness.store.records import Manifest
 
@@ -74,15 +74,17 @@ def check_weights(manifest: Manifest, registry: Registry, notes: Notes) -> None:
         notes.skip("weights", "the run's context names no weight file")
         return
     present: dict[str, str] = {}
-    for name, recorded in sorted(named.items()):
-        path = weight_file(name)
-        if path is None:
-            notes.problem("weights", name, f"it is not on this machine; recorded is SHA-256 {recorded}")
+    for files, recorded in sorted(named.items()):
+        name, paths = " and ".join(files), [weight_file(file) for file in files]
+        here_all = [path for path in paths if path is not None]
+        if len(here_all) < len(paths):
+            notes.problem("weights", name, f"not on this machine; recorded is SHA-256 {recorded}")
             continue
-        present[name] = file_sha256(path)
+        present[name] = joined_sha256([file_sha256(path) for path in here_all])
         notes.count("weights")
         if present[name] != recorded:
-            notes.problem("weights", name, f"recorded is SHA-256 {recorded}, present is {present[name]} ({path})")
+            where = ", ".join(map(str, here_all))
+            notes.problem("weights", name, f"recorded is SHA-256 {recorded}, present is {present[name]} ({where})")
     folder = zoo_folder()
     here = {file_sha256(path) for path in folder.glob("*.safetensors")} if anonymous and folder else set()
     here |= found_elsewhere(registry) if anonymous - here else set()
@@ -113,26 +115,35 @@ def found_elsewhere(registry: Registry) -> set[str]:
     return found | ({file_sha256(named)} if named.is_file() else set())
 
 
-def recorded_files(context: Mapping[str, Any], registry: Registry, notes: Notes) -> Iterator[tuple[str, str]]:
-    """Yield file name and recorded SHA-256 of every weight file that the makers' context names.
+def recorded_files(
+    context: Mapping[str, Any], registry: Registry, notes: Notes
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield file names and recorded SHA-256 of all weights that the makers' context names.
 
-    ``tokenizers_sha256`` is by file, ``weights_sha256`` by registered model, whose card names the file.
+    ``tokenizers_sha256`` is by file; ``weights_sha256`` by registered model, whose card names the file, and where an
+    arm asks for a finetune by ``MODEL FINETUNE``: both files then have one digest (:func:`harness.files.joined_sha256`).
     """
     for maker in (context.get("makers") or {}).values():
         if not isinstance(maker, dict):
             continue
         for name, digest in (maker.get("tokenizers_sha256") or {}).items():
-            yield name, digest
-        for model, digest in (maker.get("weights_sha256") or {}).items():
+            yield (name,), digest
+        for key, digest in (maker.get("weights_sha256") or {}).items():
+            model, _, finetune = key.partition(" ")
             try:
-                file = getattr(registry.get("model", model), "weights", None)
+                card = registry.get("model", model)
+                file = getattr(card, "weights", None)
+                adapters = (card.finetunes[finetune],) if finetune else ()
             except (DiptychError, ImportError, AttributeError) as error:
                 notes.problem("weights", model, f"its card cannot be read: {error}")
+                continue
+            except KeyError:
+                notes.problem("weights", key, f"the card of {model} has no finetune {finetune!r}")
                 continue
             if file is None:
                 notes.skip("weights", f"{model} has random weights, which are no file; a rerun draws and hashes them")
             else:
-                yield file, digest
+                yield (file, *adapters), digest
 
 
 def recorded_hashes(facts: Mapping[str, Any]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from harness.device import parse_device
 from harness.errors import unknown
-from harness.files import file_sha256
+from harness.files import file_sha256, joined_sha256
 from models.ar.adapters import merge_adapters
 from models.ar.transformer import VideoTransformer
 from models.weights import load_into, read_weights, write_weights, zoo_path
@@ -54,7 +54,7 @@ def load_transformer(
             raise unknown(f"finetune of {card.name}", finetune, card.finetunes, "diptych list models")
         adapters = zoo_path(card.finetunes[finetune])
         merge_adapters(model, adapters, digest)
-        digest = hashlib.sha256(f"{digest} {file_sha256(adapters)}".encode()).hexdigest()
+        digest = joined_sha256([digest, file_sha256(adapters)])
     return model.to(device=where, dtype=dtype).eval().requires_grad_(False), digest
 
 

@@ -227,6 +227,22 @@ TAMPERINGS: dict[str, tuple[Callable[[Path], None], str, str, str]] = {
         "tokenizer_crafter.safetensors",
         f"recorded is SHA-256 {OTHER}, present is ",
     ),
+    "finetuned weights": (
+        change_manifest(
+            set_at("context", "makers", "tiny", "weights_sha256", {"video-transformer-crafter-9x9 control-s0": OTHER})
+        ),
+        "weights",
+        "video_transformer_crafter_9x9.safetensors and crafter_9x9_control_s0.safetensors",
+        f"recorded is SHA-256 {OTHER}, present is ",
+    ),
+    "unknown finetune": (
+        change_manifest(
+            set_at("context", "makers", "tiny", "weights_sha256", {"video-transformer-crafter-9x9 control-s9": OTHER})
+        ),
+        "weights",
+        "video-transformer-crafter-9x9 control-s9",
+        "has no finetune 'control-s9'",
+    ),
     "lost weights": (
         change_manifest(set_at("context", "makers", "tiny", "weights_sha256", {"tiny-lost": OTHER})),
         "weights",
