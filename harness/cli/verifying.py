@@ -121,7 +121,8 @@ def recorded_files(
     """Yield file names and recorded SHA-256 of all weights that the makers' context names.
 
     ``tokenizers_sha256`` is by file; ``weights_sha256`` by registered model, whose card names the file, and where an
-    arm asks for a finetune by ``MODEL FINETUNE``: both files then have one digest (:func:`harness.files.joined_sha256`).
+    arm asks for a finetune by ``MODEL FINETUNE``: both files then have one digest
+    (:func:`harness.files.joined_sha256`).
     """
     for maker in (context.get("makers") or {}).values():
         if not isinstance(maker, dict):
