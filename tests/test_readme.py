@@ -52,6 +52,15 @@ def test_the_table_of_the_second_world_and_its_margin_are_those_of_the_committed
     assert f"{-found.value:.3f} [{-found.high:.3f}, {-found.low:.3f}]" in suite.margin_why
 
 
+def test_the_table_of_published_sizes_is_that_of_the_committed_run() -> None:
+    run = only_run("decoding-published", "small")
+    facts = show_run(str(run))
+    assert readme_table().table(facts) in README
+    assert run.name in README
+    (flagged,) = [note for note in facts.notes if "flagged 'load'" in note]
+    assert re.match(r"(\d+) of (\d+)", flagged)[0].replace(" of ", " of the ") in README
+
+
 def test_the_margin_is_half_of_what_the_control_loses_at_least() -> None:
     facts = show_run(str(only_run("decoding-placeholders", "full")))
     (found,) = [f.estimate for f in facts.findings if f.arm == "frame-at-once" and f.metric == "ssim"]
