@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness import plan_suite, show_run, verify_run
+from harness.cli.facts import RunFacts
 from harness.cli.main import COMMANDS
 from harness.store.run_store import RunStore
 
@@ -30,10 +31,19 @@ def only_run(suite: str, scale: str) -> Path:
     return path
 
 
+def disturbed(facts: RunFacts, article: str) -> str:
+    """How many trials ran beside other work, such as ``9 of its 384 trials``."""
+    (flagged,) = [note for note in facts.notes if "flagged 'load'" in note]
+    count, trials = re.match(r"(\d+) of (\d+)", flagged).groups()
+    return f"{count} of {article} {trials} trials"
+
+
 def test_the_table_of_results_is_that_of_the_committed_run() -> None:
     module = readme_table()
     run = only_run("decoding", "small")
-    assert module.table(show_run(str(run))) in README
+    facts = show_run(str(run))
+    assert module.table(facts) in README
+    assert disturbed(facts, "the") in README
     assert run.name in README
 
 
@@ -43,8 +53,7 @@ def test_the_table_of_the_second_world_and_its_margin_are_those_of_the_committed
     facts = show_run(str(run))
     assert module.table(facts) in README
     assert run.name in README
-    (flagged,) = [note for note in facts.notes if "flagged 'load'" in note]
-    assert re.match(r"(\d+) of (\d+)", flagged)[0].replace(" of ", " of its ") in README
+    assert disturbed(facts, "its") in README
     facts = show_run(str(only_run("decoding-vizdoom", "validation")))
     (found,) = [f.estimate for f in facts.findings if f.metric == "ssim"]
     suite = RunStore.open(run).manifest.suite
@@ -57,8 +66,7 @@ def test_the_table_of_published_sizes_is_that_of_the_committed_run() -> None:
     facts = show_run(str(run))
     assert readme_table().table(facts) in README
     assert run.name in README
-    (flagged,) = [note for note in facts.notes if "flagged 'load'" in note]
-    assert re.match(r"(\d+) of (\d+)", flagged)[0].replace(" of ", " of the ") in README
+    assert disturbed(facts, "the") in README
 
 
 def test_the_margin_is_half_of_what_the_control_loses_at_least() -> None:
@@ -86,14 +94,17 @@ def test_the_tables_of_fidelity_and_finetuning_are_those_of_the_committed_runs()
     tables = readme_table()
     for suite, table in (("decoding-fidelity", tables.fidelity), ("decoding-finetune", tables.finetune)):
         run = only_run(suite, "small")
-        assert table(show_run(str(run))) in README
+        facts = show_run(str(run))
+        assert table(facts) in README
         assert run.name in README
+    assert disturbed(facts, "its") in README  # finetuning's table has rates
 
 
 def test_the_numbers_of_text_are_those_of_the_committed_run() -> None:
     run = only_run("decoding-text", "small")
     assert run.name in README
     facts = show_run(str(run))
+    assert disturbed(facts, "its") in README
     for group in ("caption and prompt frame", "caption alone"):
         for metric in ("frames_per_second", "model_bits_per_token"):
             (found,) = [f for f in facts.findings if (f.group, f.arm, f.metric) == (group, "diagonal-k2", metric)]

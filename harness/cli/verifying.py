@@ -73,18 +73,14 @@ def check_weights(manifest: Manifest, registry: Registry, notes: Notes) -> None:
     if not named and not anonymous and not assets:
         notes.skip("weights", "the run's context names no weight file")
         return
-    present: dict[str, str] = {}
     for files, recorded in sorted(named.items()):
         name, paths = " and ".join(files), [weight_file(file) for file in files]
         here_all = [path for path in paths if path is not None]
         if len(here_all) < len(paths):
             notes.problem("weights", name, f"not on this machine; recorded is SHA-256 {recorded}")
             continue
-        present[name] = joined_sha256([file_sha256(path) for path in here_all])
-        notes.count("weights")
-        if present[name] != recorded:
-            where = ", ".join(map(str, here_all))
-            notes.problem("weights", name, f"recorded is SHA-256 {recorded}, present is {present[name]} ({where})")
+        present = joined_sha256([file_sha256(path) for path in here_all])
+        _compare(name, recorded, present, notes, f" ({', '.join(map(str, here_all))})")
     folder = zoo_folder()
     here = {file_sha256(path) for path in folder.glob("*.safetensors")} if anonymous and folder else set()
     here |= found_elsewhere(registry) if anonymous - here else set()
@@ -93,16 +89,20 @@ def check_weights(manifest: Manifest, registry: Registry, notes: Notes) -> None:
     notes.count("weights", len(anonymous & here))
     for name, recorded in sorted(assets.items()):
         try:
-            present[name] = asset_sha256(name, registry)
+            present = asset_sha256(name, registry)
         except AbsentError as error:
             notes.skip("weights", str(error))
             continue
         except DiptychError as error:
             notes.problem("weights", name, str(error))
             continue
-        notes.count("weights")
-        if present[name] != recorded:
-            notes.problem("weights", name, f"recorded is SHA-256 {recorded}, present is {present[name]}")
+        _compare(name, recorded, present, notes)
+
+
+def _compare(name: str, recorded: str, present: str, notes: Notes, where: str = "") -> None:
+    notes.count("weights")
+    if present != recorded:
+        notes.problem("weights", name, f"recorded is SHA-256 {recorded}, present is {present}{where}")
 
 
 def found_elsewhere(registry: Registry) -> set[str]:
@@ -133,18 +133,16 @@ def recorded_files(
             model, _, finetune = key.partition(" ")
             try:
                 card = registry.get("model", model)
-                file = getattr(card, "weights", None)
-                adapters = (card.finetunes[finetune],) if finetune else ()
             except (DiptychError, ImportError, AttributeError) as error:
                 notes.problem("weights", model, f"its card cannot be read: {error}")
                 continue
-            except KeyError:
+            file, finetunes = getattr(card, "weights", None), getattr(card, "finetunes", {})
+            if finetune and finetune not in finetunes:
                 notes.problem("weights", key, f"the card of {model} has no finetune {finetune!r}")
-                continue
-            if file is None:
+            elif file is None:
                 notes.skip("weights", f"{model} has random weights, which are no file; a rerun draws and hashes them")
             else:
-                yield (file, *adapters), digest
+                yield (file, finetunes[finetune]) if finetune else (file,), digest
 
 
 def recorded_hashes(facts: Mapping[str, Any]) -> Iterator[str]:
