@@ -62,6 +62,52 @@ class Comparer(Protocol):
         """Map two clips, uint8 ``[frames, height, width, 3]``, to float64 ``[frames]``; 0 for equal frames."""
 
 
+class Scorer(Protocol):
+    """Judges frames of a clip, or its steps from frame to frame, without knowing what it should have been.
+
+    Registered as kind ``scorer``: a factory ``f(device: str) -> Scorer``, which raises
+    :class:`harness.assets.locate.AbsentError` where its weights are not on this machine. It may have a ``context()``
+    like a maker's.
+
+    Attributes:
+        least_side: Smallest height and width that it takes, in pixels.
+        first: Index of the first frame that has a value: 0 where frames are judged, 1 where steps are.
+        every: Frames from one value to the next.
+    """
+
+    least_side: int
+    first: int
+    every: int
+
+    def __call__(self, video: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Map uint8 ``[frames, height, width, 3]`` to float64 ``[values]``, that of frame ``first + i * every`` at i."""
+
+
+class TextScorer(Protocol):
+    """Says how well a caption fits a clip.
+
+    Registered as kind ``text-scorer``: a factory ``f(device: str) -> TextScorer``, which raises
+    :class:`harness.assets.locate.AbsentError` where its weights are not on this machine. It may have a ``context()``
+    like a maker's.
+
+    Attributes:
+        example: A caption in the words that it knows.
+        least_side: Smallest height and width that it takes, in pixels.
+    """
+
+    example: str
+    least_side: int
+
+    def similarities(self, videos: Sequence[NDArray[np.uint8]], captions: Sequence[str]) -> NDArray[np.float64]:
+        """Map clips, uint8 ``[frames, height, width, 3]`` each, and captions to float64 ``[clips, captions]``.
+
+        Values lie in [-1, 1], higher where the caption fits better; a clip's value does not depend on its neighbours.
+
+        Raises:
+            DiptychError: An empty caption, or words that it does not know; names them.
+        """
+
+
 class ActionExtractor(Protocol):
     """An extractor that judges a clip by what was commanded; registered as kind ``extractor`` too.
 

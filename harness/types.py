@@ -289,6 +289,8 @@ class Metric:
         counts: For set metrics, True if a row is no point of a space but counts (true positives, false positives, false
             negatives of one class after another), which add up over clips. ``distance(reference, reference)`` is then
             the score of real video, the ceiling, and stands beside every value.
+        needs: What of :class:`Made` a metric of quality reads beside the video: ``"reference"``, ``"caption"``; empty
+            for one that judges a video alone.
     """
 
     name: str
@@ -308,6 +310,7 @@ class Metric:
     assets: tuple[str, ...] = ()
     worlds: tuple[str, ...] = ()
     counts: bool = False
+    needs: tuple[Literal["reference", "caption"], ...] = ("reference",)
 
     def applies(self, made: Made) -> bool:
         """False for a clip of a world that the metric's network was not made for."""
@@ -340,6 +343,7 @@ class Made:
         actions: Ids of the actions, int ``[frames]``, or None: ``actions[t]`` leads to generated frame t from the one
             before it (for t = 0, from the last prompt frame).
         world: Registered world that the prompt comes from, or None.
+        caption: The text that the video was made for, or that is true of it, or None.
     """
 
     video: Any
@@ -359,3 +363,4 @@ class Made:
     tokens: Any = None
     actions: Any = None
     world: str | None = None
+    caption: str | None = None
