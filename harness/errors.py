@@ -22,6 +22,10 @@ class UsageError(DiptychError):
     exit_code = 2
 
 
+class NoValueError(DiptychError):
+    """A metric has no value for this video; the message says why, such as ``"it has 1 frame, and needs 2"``."""
+
+
 class StoppedError(DiptychError):
     """The user stopped it; the message says what is kept and how to go on."""
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.absent import missing_packages
 from harness.assets.locate import AbsentError, asset_sha256
 from harness.declaration import check_suite, judged_metrics
 from harness.device import Device
@@ -111,10 +112,10 @@ class Parts:
 
 
 def present_assets(metrics: Mapping[str, Metric], registry: Registry) -> tuple[dict[str, str], dict[str, str]]:
-    """Look for the weight files that metrics name; nothing is fetched.
+    """Look for the packages and weight files that metrics name; nothing is installed or fetched.
 
     Returns:
-        Asset → SHA-256 of those that are here; metric → reason of those that lack one.
+        Asset → SHA-256 of those that are here; metric → reason of those that lack something.
 
     Raises:
         DiptychError: A file is here with other bytes than it should have.
@@ -122,6 +123,9 @@ def present_assets(metrics: Mapping[str, Metric], registry: Registry) -> tuple[d
     assets: dict[str, str] = {}
     absent: dict[str, str] = {}
     for name, metric in metrics.items():
+        lacking = missing_packages(metric)
+        if lacking:
+            absent[name] = lacking
         for asset in metric.assets:
             try:
                 assets[asset] = asset_sha256(asset, registry)

@@ -44,6 +44,7 @@ PLURALS = {
     "maker": "makers",
     "extractor": "extractors",
     "comparer": "comparers",
+    "scorer": "scorers",
     "bench": "benches",
     "asset": "assets",
 }

@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import DiptychError, RejectedError
+from harness.errors import DiptychError, NoValueError, RejectedError
 from harness.load import FLAGGED_CORES, LoadReading, foreign_cores, load_average, read_load
 from harness.metrics.by_frame import mean_of_frames
 from harness.protocols import ActionExtractor, Extractor, Maker
@@ -96,11 +96,15 @@ def run_trial(bench: Bench, trial: PlannedTrial, session: int, halves: Iterable[
         hashes = trial_hashes(made)
         deterministic = bool(made.info.get("deterministic"))
         check_hashes(hashes, trial, arm, halves, bench.arms, deterministic=deterministic)
-        frame_values = metric_frame_values(made, case, bench.metrics)
+        reasons: dict[str, str] = {}
+        frame_values = metric_frame_values(made, case, bench.metrics, reasons)
+        values = metric_values(made, case, bench.metrics, frame_values, reasons)
+        if reasons:
+            info["no_value"] = reasons
         record = TrialRecord(
             **common,
             status="finished",
-            values=metric_values(made, case, bench.metrics, frame_values),
+            values=values,
             frame_values=frame_values,
             seconds=[float(s) for s in made.seconds],
             first_call_seconds=made.first_call_seconds,
@@ -235,45 +239,80 @@ def check_json(record: TrialRecord) -> None:
 
 
 def metric_values(
-    made: Made, case: Case, metrics: Mapping[str, Metric], frame_values: Mapping[str, list[float]]
+    made: Made,
+    case: Case,
+    metrics: Mapping[str, Metric],
+    frame_values: Mapping[str, list[float]],
+    reasons: dict[str, str],
 ) -> dict[str, float | None]:
     """Compute every metric of a trial; quality is None for random weights, set metrics for single clips.
 
-    What :func:`metric_frame_values` found is not computed again: such a metric's value is the mean over frames.
+    What :func:`metric_frame_values` found is not computed again: such a metric's value is the mean over frames. A
+    composite is put together from the values of its parts, which are among the metrics.
+
+    Args:
+        made: What was made.
+        case: What for.
+        metrics: By name.
+        frame_values: Of :func:`metric_frame_values`.
+        reasons: Why metrics have no value: those of :func:`metric_frame_values`, to which others are added.
 
     Raises:
         RejectedError: A metric is NaN or infinite.
     """
-    values: dict[str, float | None] = {}
-    for name, metric in metrics.items():
-        skipped = (case.speed_only and metric.quality) or not metric.applies(made)
+    values: dict[str, float | None] = dict.fromkeys(metrics)
+    for name in sorted(metrics, key=lambda name: metrics[name].combine is not None):  # composites last
+        metric = metrics[name]
         if name in frame_values:
             value: float | None = mean_of_frames(frame_values[name])
+        elif name in reasons or not _asked(metric, case, made):
+            continue
         else:
-            value = None if skipped else metric.compute(made)
+            try:
+                value = metric.compute(made) if metric.combine is None else metric.combine(values)
+            except NoValueError as error:
+                reasons[name] = str(error)
+                continue
         if value is not None and not math.isfinite(value):
             raise RejectedError("NotFinite", f"metric {name} is {value}")
         values[name] = None if value is None else float(value)
     return values
 
 
-def metric_frame_values(made: Made, case: Case, metrics: Mapping[str, Metric]) -> dict[str, list[float]]:
-    """Compute the metrics that have a value for every generated frame.
+def metric_frame_values(
+    made: Made, case: Case, metrics: Mapping[str, Metric], reasons: dict[str, str]
+) -> dict[str, list[float]]:
+    """Compute the metrics that have values of generated frames, or of steps between them.
+
+    Args:
+        made: What was made.
+        case: What for.
+        metrics: By name.
+        reasons: Filled: why metrics have no value.
 
     Raises:
         RejectedError: One is NaN or infinite.
     """
     found: dict[str, list[float]] = {}
     for name, metric in metrics.items():
-        if metric.per_frame is None or (case.speed_only and metric.quality) or not metric.applies(made):
+        if metric.per_frame is None or not _asked(metric, case, made):
             continue
-        values = metric.per_frame(made)
+        try:
+            values = metric.per_frame(made)
+        except NoValueError as error:
+            reasons[name] = str(error)
+            continue
         if values is None:
             continue
         if not all(math.isfinite(value) for value in values):
             raise RejectedError("NotFinite", f"metric {name} is {values} frame by frame")
         found[name] = [float(value) for value in values]
     return found
+
+
+def _asked(metric: Metric, case: Case, made: Made) -> bool:
+    """False for quality of random weights, and for a clip of a world that the metric's network was not made for."""
+    return not (case.speed_only and metric.quality) and metric.applies(made)
 
 
 def feature_rows(

@@ -6,7 +6,7 @@ case × repetition that every arm runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -289,6 +289,12 @@ class Metric:
         counts: For set metrics, True if a row is no point of a space but counts (true positives, false positives, false
             negatives of one class after another), which add up over clips. ``distance(reference, reference)`` is then
             the score of real video, the ceiling, and stands beside every value.
+        first_frame: Frame to which the first of ``per_frame``'s values belongs: 1 where steps from frame to frame are
+            judged.
+        every_frames: Frames from one of these values to the next.
+        parts: Metrics that a composite is made of. Whoever records it records them too.
+        combine: For composites, from the values of the parts by name to its own; raises
+            :class:`harness.errors.NoValueError` where one is missing.
         needs: What of :class:`Made` a metric of quality reads beside the video: ``"reference"``, ``"caption"``; empty
             for one that judges a video alone.
     """
@@ -310,6 +316,10 @@ class Metric:
     assets: tuple[str, ...] = ()
     worlds: tuple[str, ...] = ()
     counts: bool = False
+    first_frame: int = 0
+    every_frames: int = 1
+    parts: tuple[str, ...] = ()
+    combine: Callable[[Mapping[str, float | None]], float] | None = None
     needs: tuple[Literal["reference", "caption"], ...] = ("reference",)
 
     def applies(self, made: Made) -> bool:

@@ -71,6 +71,21 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, header if isinstance(header, dict) else {}
 
 
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Tensors of a file that ``torch.save`` wrote; nothing else in it is ever unpickled.
+
+    Raises:
+        DiptychError: Another kind of file, or one that holds more than tensors.
+    """
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise DiptychError(f"{path} holds no plain tensors: {str(error).splitlines()[0]}") from error
+    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
+        raise DiptychError(f"{path} holds no tensors by name")
+    return dict(found)
+
+
 def stored_shape(path: Path, header: Mapping[str, Any], kind: type[Shape], what: str) -> Shape:
     """The shape in a file's header.
 

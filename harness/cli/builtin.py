@@ -16,6 +16,7 @@ PACKAGES: tuple[tuple[str, str], ...] = (
     ("maker", "models.makers"),
     ("extractor", "models.extractors.catalogue"),
     ("comparer", "models.perceptual.catalogue"),
+    ("scorer", "models.scorers.catalogue"),
     ("bench", "harness.benches"),
     ("bench", "models.benches"),
     ("asset", "models.assets"),

@@ -32,6 +32,7 @@ def score(
     metrics: Sequence[str],
     reference: Path | None = None,
     *,
+    prompts: Path | None = None,
     frames: int | None = None,
     start: int = 0,
     fps: float | None = None,
@@ -47,8 +48,9 @@ def score(
 
     Args:
         folder: Videos (files, or arrays uint8 ``[T, H, W, 3]``).
-        metrics: Names of quality metrics.
+        metrics: Names of quality metrics; of a composite its parts are scored, too.
         reference: Folder of the videos that they are compared with; pairs have one name but for the suffix.
+        prompts: File of the texts that the videos were made for (:mod:`harness.scoring.prompts`).
         frames: Frames of each video; all if None.
         start: Frames to skip first.
         fps: Rate to resample to; the stored frames if None.
@@ -73,22 +75,27 @@ def score(
     from harness.scoring.kept import Kept
     from harness.scoring.notes import notes_of
     from harness.scoring.pairing import other_files, pair_videos
+    from harness.scoring.prompts import read_prompts
     from harness.scoring.rows import Question
 
     folder, reference = Path(folder), None if reference is None else Path(reference)
     registry = load_builtin()
     known = {entry.name: entry for entry in registry.list("metric")}
-    chosen = {name: _video_metric(name, known) for name in dict.fromkeys(metrics)}
+    asked_for = {name: _video_metric(name, known) for name in dict.fromkeys(metrics)}
+    names = dict.fromkeys(part for name, metric in asked_for.items() for part in (*metric.parts, name))
+    chosen: dict[str, Metric] = {name: known[name].load() for name in names}
     if not chosen:
         raise UsageError(f"name at least one metric: --metrics ssim,psnr. Valid: {', '.join(_valid(known))}.")
     reading = _reading(frames, start, fps, size, crop)
     where = parse_device(device)
     found, references = pair_videos(folder, reference)
-    missing = _missing(chosen, reference)
+    texts = {} if prompts is None else read_prompts(Path(prompts), [video.name for video in found])
+    missing = _missing(chosen, reference, prompts)
     extractors = _extractors(chosen, missing, str(where))
     used = {name: metric for name, metric in chosen.items() if name not in missing}
     behind = dependencies(used, extractors, str(where))
-    question = Question(folder, reference, used, extractors, reading, {name: digest(f) for name, f in behind.items()})
+    by = {name: digest(facts) for name, facts in behind.items()}
+    question = Question(folder, reference, used, extractors, reading, by, texts)
     asked = {
         "folder": str(folder.resolve()),
         "reference": None if reference is None else str(reference.resolve()),
@@ -107,6 +114,7 @@ def score(
     return ScoreFacts(
         folder=str(folder),
         reference=None if reference is None else str(reference),
+        prompts=None if prompts is None else str(prompts),
         metrics={n: values[n] if n in values else absent(m, missing[n]) for n, m in chosen.items()},
         videos=tuple(scored.videos),
         reference_errors=scored.reference_errors,
@@ -158,23 +166,20 @@ def _reading(frames: int | None, start: int, fps: float | None, size: str | None
         raise UsageError(f"--{first['loc'][0]}: {first['msg'].lower()}, not {first['input']!r}.") from error
 
 
-def _missing(chosen: dict[str, Metric], reference: Path | None) -> dict[str, str]:
+def _missing(chosen: dict[str, Metric], reference: Path | None, prompts: Path | None) -> dict[str, str]:
     """Why metrics have no value here, for those of which that is known before any video is read."""
-    from harness.assets.locate import AbsentError, asset_path
+    from harness.absent import missing_assets, missing_packages
 
     missing: dict[str, str] = {}
     for name, metric in chosen.items():
-        lacking = []
-        for asset in metric.assets:
-            try:
-                asset_path(asset)
-            except AbsentError as error:
-                lacking.append(str(error))
+        lacking = missing_packages(metric) or missing_assets(metric)
         if lacking:
-            missing[name] = " ".join(lacking)
+            missing[name] = lacking
             continue
-        if reference is None:
+        if reference is None and "reference" in metric.needs:
             missing[name] = "needs videos to compare with. Name their folder with --reference"
+        elif prompts is None and "caption" in metric.needs:
+            missing[name] = "needs the text that each video was made for. Name a file of them with --prompts"
     return missing
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.assets.locate import AbsentError, asset_path
+from harness.absent import missing_assets, missing_packages
 from harness.conformance.laws import Component, Law, LawBrokenError, does_not_apply, free_of_global_state, require, same
-from harness.errors import DiptychError
+from harness.errors import DiptychError, NoValueError
 from harness.metrics.by_frame import mean_of_frames
 from harness.types import Made, Metric
 
@@ -101,8 +101,11 @@ def made(video: NDArray[np.uint8], reference: NDArray[np.uint8] | None, **change
 
 
 def value_of(metric: Metric, thing: Made) -> float | None:
-    """The metric's value, which must be a finite number or None."""
-    value = metric.compute(thing)
+    """The metric's value, which must be a finite number or None; None, too, where it says why it has none."""
+    try:
+        value = metric.compute(thing)
+    except NoValueError:
+        return None
     require(
         value is None or (isinstance(value, int | float | np.floating) and math.isfinite(value)),
         f"compute gives {value!r}; a value is a finite number, or None where the metric does not apply",
@@ -111,12 +114,10 @@ def value_of(metric: Metric, thing: Made) -> float | None:
 
 
 def _needs_its_files(component: Component) -> None:
-    """Leave a law about values where a weight file of the metric is not on this machine."""
-    for name in component.thing.assets:
-        try:
-            asset_path(name, component.registry)
-        except AbsentError as error:
-            does_not_apply(str(error))
+    """Leave a law about values where a package or a weight file of the metric is not on this machine."""
+    lacking = missing_packages(component.thing) or missing_assets(component.thing, component.registry)
+    if lacking:
+        does_not_apply(lacking)
 
 
 def _declared(component: Component) -> str:
@@ -130,6 +131,10 @@ def _declared(component: Component) -> str:
     )
     require(not (metric.machine and metric.quality), "it is both of the machine and of quality")
     require(metric.per_frame is None or metric.scale != "set", "a set metric has no value of a frame")
+    require(metric.first_frame >= 0 and metric.every_frames >= 1, "first_frame is below 0, or every_frames below 1")
+    require(bool(metric.parts) == (metric.combine is not None), "a composite needs both parts and combine")
+    for name in metric.parts:
+        component.registry.entry("metric", name)
     for name in metric.assets:
         component.registry.entry("asset", name)
     if metric.scale != "set":
@@ -222,17 +227,22 @@ def _frame_by_frame(component: Component) -> str:
     _needs_its_files(component)
     thing = made(_noise(clip()), clip())
     one, other = free_of_global_state(lambda: metric.per_frame(thing) if metric.per_frame else None)
-    require(isinstance(one, list) and len(one) == FRAMES, f"{FRAMES} frames give {one!r}, not a list of as many")
+    places = range(metric.first_frame, FRAMES, metric.every_frames)
+    least = len(places) if metric.every_frames == 1 else 1  # one between two others: the last one may have none
+    require(
+        isinstance(one, list) and least <= len(one) <= len(places),
+        f"{FRAMES} frames give {one!r}, not a list of {len(places)} values",
+    )
     values = one or []
     require(all(isinstance(v, float) and math.isfinite(v) for v in values), f"frames have the values {values}")
     require(same(one, other), f"the same clip gives {one} and then {other}")
     value = metric.compute(thing)
     require(value == mean_of_frames(values), f"compute gives {value}, the mean over frames is {mean_of_frames(values)}")
-    mixed = made(np.concatenate([clip()[:2], _noise(clip())[2:]]), clip())
+    mixed = made(np.concatenate([clip()[:4], _noise(clip())[4:]]), clip())
     order = metric.per_frame(mixed) or []
     whole = metric.per_frame(made(clip(), clip())) or []
     require(order[:1] == whole[:1] and order[-1:] != whole[-1:], "values do not stand in the order of the frames")
-    return f"{FRAMES} values, {min(values):.4g} to {max(values):.4g}; their mean is the trial's"
+    return f"{len(values)} values, {min(values):.4g} to {max(values):.4g}; their mean is the trial's"
 
 
 def _quality(component: Component) -> str:

@@ -34,7 +34,7 @@ def dependencies(
     """
     found: dict[str, dict[str, Any]] = {}
     for name, metric in metrics.items():
-        if metric.scale != "set":
+        if metric.scale != "set" and metric.combine is None:
             found[name] = {
                 "packages": _versions({*READING, *metric.packages, *(("torch",) if metric.assets else ())}),
                 "weights_sha256": {asset: asset_sha256(asset) for asset in metric.assets},
@@ -64,7 +64,7 @@ def _versions(packages: Iterable[str]) -> dict[str, str]:
 def _sources() -> set[Path]:
     """The files that read videos and compute the metrics that come with Diptych."""
     packages = (harness.metrics, harness.scoring, harness.videos)
-    return {path for package in packages for path in Path(package.__path__[0]).glob("*.py")}
+    return {path for package in packages for path in Path(package.__path__[0]).rglob("*.py")}
 
 
 def _module_file(thing: Any) -> set[Path]:

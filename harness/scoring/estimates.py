@@ -22,25 +22,41 @@ def absent(metric: Metric, reason: str, n: int = 0) -> MetricScore:
     return MetricScore(value=None, n=n, unit=metric.unit, direction=metric.direction, reason=reason)
 
 
-def mean_score(metric: Metric, values: Sequence[float | None], reasons: Sequence[str] = ()) -> MetricScore:
-    """Mean over videos, Student t interval; each video is one cluster.
+def mean_score(
+    metric: Metric,
+    values: Sequence[float | None],
+    reasons: Sequence[str] = (),
+    prompts: Sequence[str | None] = (),
+) -> MetricScore:
+    """Mean over videos, Student t interval; the videos of one prompt are one cluster, without prompts each is one.
+
+    Where prompts have unequal numbers of videos every prompt weighs the same.
 
     Args:
         metric: The metric.
         values: One per video; None where it was not scored.
         reasons: Why videos have none.
+        prompts: The text of each; empty for none.
     """
-    known = np.array([value for value in values if value is not None], float)
+    of: dict[str, list[float]] = {}
+    for number, value in enumerate(values):
+        prompt = prompts[number] if prompts else None
+        if value is not None:
+            of.setdefault(f"video {number}" if prompt is None else f"prompt {prompt}", []).append(value)
+    known = np.array([float(np.mean(cluster)) for cluster in of.values()])
+    count = sum(len(cluster) for cluster in of.values())
     if len(known) == 0:
         return absent(metric, f"no video has a value of it{_first(reasons)}")
     value = float(known.mean())
-    base = {"value": value, "n": len(known), "unit": metric.unit, "direction": metric.direction}
+    base = {"value": value, "n": count, "unit": metric.unit, "direction": metric.direction}
+    what = "videos" if count == len(known) else "prompts"
+    over = "videos" if count == len(known) else f"{len(known)} prompts of {count} videos"
     if len(known) < FEWEST:
         return MetricScore(
-            **base, method="mean over videos", reason=f"{len(known)} videos: an interval needs at least {FEWEST}"
+            **base, method=f"mean over {over}", reason=f"{len(known)} {what}: an interval needs at least {FEWEST}"
         )
     half = t_quantile(LEVEL, len(known) - 1) * float(known.std(ddof=1)) / math.sqrt(len(known))
-    method = "mean over videos, Student t interval"
+    method = f"mean over {over}, Student t interval"
     return MetricScore(**base, low=value - half, high=value + half, level=LEVEL, method=method)
 
 

@@ -42,6 +42,7 @@ class VideoScore(Data):
     Attributes:
         path: Below the folder.
         reference: Its reference, below the reference folder; None without one.
+        prompt: The text that it was made for; None without one.
         scores: Metric → value, for metrics of single videos.
         frame_scores: Metric → one value per frame, where the metric has such.
         reasons: Metric or feature space → why this video has no value of it.
@@ -51,6 +52,7 @@ class VideoScore(Data):
 
     path: str
     reference: str | None = None
+    prompt: str | None = None
     scores: dict[str, float | None] = Field(default_factory=dict)
     frame_scores: dict[str, list[float]] = Field(default_factory=dict)
     reasons: dict[str, str] = Field(default_factory=dict)
@@ -64,6 +66,7 @@ class ScoreFacts(Data):
     Attributes:
         folder: What was scored.
         reference: What it was compared with, or None.
+        prompts: File of the videos' texts, or None.
         metrics: By name.
         videos: One per file of the folder, those with an error among them.
         reference_errors: Reference videos that could not be read: path → why.
@@ -77,6 +80,7 @@ class ScoreFacts(Data):
 
     folder: str
     reference: str | None
+    prompts: str | None = None
     metrics: dict[str, MetricScore]
     videos: tuple[VideoScore, ...]
     reference_errors: dict[str, str] = Field(default_factory=dict)

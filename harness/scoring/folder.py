@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.errors import NoValueError
 from harness.scoring.estimates import mean_score, set_score
 from harness.scoring.facts import MetricScore, VideoScore
 from harness.scoring.kept import Kept, Row
@@ -60,7 +61,7 @@ def score_folder(
         name = str(path.relative_to(question.reference))
         tell(len(found) + number, total, name)
         try:
-            row, known = row_of(question, path, None, kept)
+            row, known = row_of(question, path, None, kept, features_only=True)
         except VideoError as error:
             scored.reference_errors[name] = str(error)
             continue
@@ -76,7 +77,6 @@ def score_folder(
 
 def _scored_video(question: Question, video: Found, kept: Kept, scored: Scored) -> VideoScore:
     single = question.single
-    alone = bool(single) and video.reference is None
     name = None
     if video.reference is not None and question.reference is not None:
         name = str(video.reference.relative_to(question.reference))
@@ -84,21 +84,29 @@ def _scored_video(question: Question, video: Found, kept: Kept, scored: Scored) 
     try:
         row, known = row_of(question, video.path, video.reference, kept)
     except VideoError as error:
-        return VideoScore(path=video.name, reference=name, error=str(error))
+        prompt = question.prompts.get(video.name)
+        return VideoScore(path=video.name, reference=name, prompt=prompt, error=str(error))
     scored.reused += known
     scored.ours[stem(question.folder, video.path)] = row
     if name is not None and row.reference_facts is not None:
         scored.reference_facts[name] = row.reference_facts
     # the row may know of more metrics: of those that were asked for before
     reasons = {what: row.reasons[what] for what in (*single, *question.extractors) if what in row.reasons}
-    reasons |= dict.fromkeys(single, without) if alone else {}
+    reasons |= dict.fromkeys(question.pairs, without) if video.reference is None else {}
     scores = {metric: row.scores.get(metric) for metric in single}
+    for total, metric in question.composites.items():
+        assert metric.combine is not None
+        try:
+            scores[total] = metric.combine(scores)
+        except NoValueError as error:
+            reasons[total] = str(error)
     nothing = not any(space in row.features for space in question.extractors) and all(
         value is None for value in scores.values()
     )
     return VideoScore(
         path=video.name,
         reference=name,
+        prompt=question.prompts.get(video.name),
         scores={} if nothing else scores,
         frame_scores={metric: values for metric, values in row.frame_scores.items() if metric in single},
         reasons=reasons,
@@ -122,7 +130,8 @@ def metric_scores(
             values[name] = set_score(metric, ours, theirs, pairs=names == others, reasons=reasons)
             continue
         reasons = [video.reasons[name] for video in scored.videos if name in video.reasons]
-        values[name] = mean_score(metric, [video.scores.get(name) for video in scored.videos], reasons)
+        scores = [video.scores.get(name) for video in scored.videos]
+        values[name] = mean_score(metric, scores, reasons, [video.prompt for video in scored.videos])
     return values
 
 

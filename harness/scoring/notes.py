@@ -28,7 +28,7 @@ def notes_of(
     ]
     partners = {video.reference for video in found}
     alone = [path for path in references if path not in partners]
-    if question.single and alone and question.reference is not None:
+    if question.pairs and alone and question.reference is not None:
         some = _some(str(path.relative_to(question.reference)) for path in alone)
         notes.append(f"{len(alone)} of {len(references)} reference videos belong to no video: {some}")
     if ignored:

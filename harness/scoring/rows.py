@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ class Question:
         extractors: By feature space.
         reading: How videos are read.
         by: Metric or feature space → hash of what its value depends on.
+        prompts: Video → the text that belongs to it; empty where none were given.
     """
 
     folder: Path
@@ -40,11 +42,27 @@ class Question:
     extractors: Mapping[str, Extractor]
     reading: Reading
     by: Mapping[str, str]
+    prompts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def single(self) -> dict[str, Metric]:
-        """The metrics that have a value for every pair of videos."""
+        """The metrics that have a value for every video, alone or with its reference."""
         return {name: metric for name, metric in self.metrics.items() if metric.scale != "set"}
+
+    @property
+    def pairs(self) -> dict[str, Metric]:
+        """Those of them that a video has only with its reference."""
+        return {name: metric for name, metric in self.single.items() if "reference" in metric.needs}
+
+    @property
+    def alone(self) -> dict[str, Metric]:
+        """Those that it has by itself, or with its prompt; composites are put together from these."""
+        return {name: m for name, m in self.single.items() if "reference" not in m.needs and m.combine is None}
+
+    @property
+    def composites(self) -> dict[str, Metric]:
+        """Those that are put together from others."""
+        return {name: metric for name, metric in self.single.items() if metric.combine is not None}
 
 
 @dataclass
@@ -72,35 +90,47 @@ class Sight:
         return self.found
 
 
-def row_of(question: Question, path: Path, reference: Path | None, kept: Kept) -> tuple[Row, bool]:
+def row_of(
+    question: Question, path: Path, reference: Path | None, kept: Kept, *, features_only: bool = False
+) -> tuple[Row, bool]:
     """Return what a video gives, and whether earlier processes computed all of it.
 
-    Features belong to the video alone, values of pairs to it and its reference: each is kept by the bytes of what it
-    belongs to, and by what it depends on.
+    Features and values of single videos belong to the video, those of pairs to it and its reference, those of fits to
+    it and its prompt: each is kept by the bytes of what it belongs to, and by what it depends on.
 
     Args:
         question: What is asked.
         path: The video.
-        reference: What it is compared with, or None: then only its features are asked for.
+        reference: What it is compared with, or None.
         kept: Rows that are there already; what they do not tell is computed and added. Where memory or the disk failed
             a value, it is tried again next time.
+        features_only: True for videos of the reference folder.
 
     Raises:
         VideoError: The video cannot be read as asked.
     """
     video, key = Sight(path, question.reading), _content(path)
-    single = question.single if reference is not None else {}
+    pairs = {} if reference is None or features_only else question.pairs
+    alone = {} if features_only else question.alone
     rows: list[Row] = []
-    if question.extractors or not single:
+    if question.extractors or not (pairs or alone):
         rows.append(_feature_row(question, video, key, kept))
-    if single and reference is not None:
+    unread = {name: metric for name, metric in alone.items() if not metric.needs}
+    if unread:
+        rows.append(_value_row(question, unread, video, key, kept))
+    prompt = question.prompts.get(str(path.relative_to(question.folder))) if alone else None
+    fits = {name: metric for name, metric in alone.items() if metric.needs}
+    if fits and prompt is not None:
+        told = f"{key}:prompt:{hashlib.sha256(prompt.encode()).hexdigest()}"
+        rows.append(_value_row(question, fits, video, told, kept, caption=prompt))
+    if pairs and reference is not None:
         try:
             pair = f"{key}:{_content(reference)}"
         except VideoError as error:
-            told = dict.fromkeys(single, f"its reference {error}")
-            rows.append(Row(key=key, reasons=told, facts=video.read().facts))  # not kept: it may be there next time
+            reasons = dict.fromkeys(pairs, f"its reference {error}")
+            rows.append(Row(key=key, reasons=reasons, facts=video.read().facts))  # not kept: it may be there next time
         else:
-            rows.append(_pair_row(question, video, reference, pair, kept))
+            rows.append(_value_row(question, pairs, video, pair, kept, reference=reference))
     row = rows[0]
     for other in rows[1:]:
         row = merged(row, other)
@@ -133,9 +163,19 @@ def _feature_row(question: Question, video: Sight, key: str, kept: Kept) -> Row:
     return kept.add(Row(key=key, by=by, features=features, reasons=reasons, facts=found.facts))
 
 
-def _pair_row(question: Question, video: Sight, reference: Path, key: str, kept: Kept) -> Row:
+def _value_row(
+    question: Question,
+    metrics: Mapping[str, Metric],
+    video: Sight,
+    key: str,
+    kept: Kept,
+    *,
+    reference: Path | None = None,
+    caption: str | None = None,
+) -> Row:
+    """Values of a video alone, with its reference, or with its prompt."""
     known = kept.rows.get(key)
-    wanted = _missing(known, question.single, question)
+    wanted = _missing(known, metrics, question)
     if known is not None and not wanted:
         return known
     found = video.read()
@@ -143,20 +183,24 @@ def _pair_row(question: Question, video: Sight, reference: Path, key: str, kept:
     frame_scores: dict[str, list[float]] = {}
     reasons: dict[str, str] = {}
     by: dict[str, str] = {}
-    try:
-        truth = _truth(reference, question.reading, found)
-    except VideoError as error:
-        told = dict.fromkeys(wanted, str(error))
-        return kept.add(Row(key=key, by={name: question.by[name] for name in wanted}, reasons=told, facts=found.facts))
-    made = _made(found.frames, truth.frames)
-    for name in wanted:
-        metric = {name: question.metrics[name]}
+    truth = None
+    if reference is not None:
         try:
-            by_frame = metric_frame_values(made, NO_CASE, metric)
-            scores |= metric_values(made, NO_CASE, metric, by_frame)
+            truth = _truth(reference, question.reading, found)
+        except VideoError as error:
+            told = dict.fromkeys(wanted, str(error))
+            by = {name: question.by[name] for name in wanted}
+            return kept.add(Row(key=key, by=by, reasons=told, facts=found.facts))
+    made = _made(found.frames, None if truth is None else truth.frames, caption)
+    for name in wanted:
+        metric = {name: metrics[name]}
+        why: dict[str, str] = {}
+        try:
+            by_frame = metric_frame_values(made, NO_CASE, metric, why)
+            scores |= metric_values(made, NO_CASE, metric, by_frame, why)
             frame_scores |= by_frame
             if scores[name] is None:
-                reasons[name] = f"{name} has no value for {_size(found.frames)}"
+                reasons[name] = why.get(name) or f"{name} has no value for {_size(found.frames)}"
         except Exception as error:  # noqa: BLE001 - what a metric cannot do is told; the rest goes on
             reasons[name] = _told(error)
             if isinstance(error, OSError | MemoryError):
@@ -170,7 +214,7 @@ def _pair_row(question: Question, video: Sight, reference: Path, key: str, kept:
             frame_scores=frame_scores,
             reasons=reasons,
             facts=found.facts,
-            reference_facts=truth.facts,
+            reference_facts=None if truth is None else truth.facts,
         )
     )
 
@@ -196,7 +240,7 @@ def _truth(reference: Path, reading: Reading, video: ReadVideo) -> ReadVideo:
     return truth
 
 
-def _made(video: NDArray[np.uint8], reference: NDArray[np.uint8]) -> Made:
+def _made(video: NDArray[np.uint8], reference: NDArray[np.uint8] | None, caption: str | None) -> Made:
     return Made(
         video=video,
         reference=reference,
@@ -208,6 +252,7 @@ def _made(video: NDArray[np.uint8], reference: NDArray[np.uint8]) -> Made:
         counts={"frames": len(video)},
         values={},
         hashes={},
+        caption=caption,
     )
 
 

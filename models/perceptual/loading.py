@@ -15,6 +15,7 @@ from harness.device import parse_device
 from harness.errors import DiptychError
 from harness.files import file_sha256
 from models.perceptual.network import PerceptualDistance, alexnet_stages, shift_tolerant_stages
+from models.weights import read_tensors
 
 CONVOLUTIONS = ("0.0", "1.1", "2.1", "3.0", "4.0")
 SHIFT_TOLERANT_CONVOLUTIONS = ("0.0", "1.2", "2.2", "3.0", "4.0")
@@ -69,21 +70,6 @@ class LearnedDistance:
     def context(self) -> dict[str, str]:
         """The weights behind the distances."""
         return {f"{name}_sha256": digest for name, digest in self._sha256.items()}
-
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Tensors of a file that ``torch.save`` wrote; nothing else in it is ever unpickled.
-
-    Raises:
-        DiptychError: Another kind of file, or one that holds more than tensors.
-    """
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise DiptychError(f"{path} holds no plain tensors: {str(error).splitlines()[0]}") from error
-    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
-        raise DiptychError(f"{path} holds no tensors by name")
-    return dict(found)
 
 
 def fill(

@@ -26,6 +26,7 @@ FOLDER = click.Path(path_type=Path)
 @click.command("score")
 @click.argument("folder", type=FOLDER)
 @click.option("--reference", type=FOLDER, metavar="FOLDER", help="Videos to compare with; pairs have one name.")
+@click.option("--prompts", type=FOLDER, metavar="FILE", help="The text of each video: .json, .csv or .txt.")
 @click.option("--metrics", required=True, metavar="A,B", help="Quality metrics, separated by commas.")
 @click.option("--frames", type=int, metavar="N", help="Frames of each video [default: all].")
 @click.option("--start", type=int, default=0, metavar="N", help="Frames to skip first [default: 0].")
@@ -43,6 +44,7 @@ def command(
     /,
     folder: Path,
     reference: Path | None,
+    prompts: Path | None,
     metrics: str,
     frames: int | None,
     start: int,
@@ -62,6 +64,7 @@ def command(
             folder,
             names,
             reference,
+            prompts=prompts,
             frames=frames,
             start=start,
             fps=fps,

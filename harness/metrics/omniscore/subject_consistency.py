@@ -1,0 +1,40 @@
+"""Subject consistency: whether what moves by itself keeps its looks. VBench's is DINO's; the light one EfficientNet's.
+
+Formula: per frame from the second on, the mean of the cosines between its subject's features and those of the frame
+before and of the first frame, negative ones as 0; a trial's value is the mean over these frames. The subject's
+features are the mean of EfficientNet-Lite0's feature map (7 × 7 places), weighted by how far each place's optical flow
+(RAFT-small) differs from the frame's median flow: half at 1 % of the shorter side per step. Where nothing moves by
+itself, the subject is the whole frame.
+Shapes: video uint8 ``[frames >= 2, height, width, 3]``, sides of at least 16 pixels; one value per frame but the first.
+Range: 0 to 1.
+Unit: cosine.
+Direction: higher is better; a still picture is perfect, so that it is read beside the motion.
+Minimum n: 6 blocks for a verdict.
+Preprocessing: frames scaled to 224 × 224 (bilinear, antialiased), ImageNet's mean and deviation; float32 on the CPU.
+Errors: a single frame, or smaller ones, have no value (:class:`harness.errors.NoValueError`); weights that are not on
+this machine make the metric absent.
+Reference: Huang et al., VBench, CVPR 2024 (arXiv 2311.17982), section on temporal quality; its scheme with another
+network, and with a subject that is told apart.
+
+Example:
+    >>> SUBJECT_CONSISTENCY.name, SUBJECT_CONSISTENCY.first_frame
+    ('subject_consistency[efficientnet-lite0]', 1)
+"""
+
+from __future__ import annotations
+
+from harness.metrics.by_scorer import scored_metric
+from harness.registry import register
+
+SUBJECT_CONSISTENCY = register("metric", "subject_consistency[efficientnet-lite0]")(
+    scored_metric(
+        "subject_consistency[efficientnet-lite0]",
+        "subject-efficientnet-lite0",
+        "subject consistency: EfficientNet-Lite0's features where things move by themselves",
+        "cosine",
+        "higher",
+        first_frame=1,
+        assets=("efficientnet-lite0-imagenet", "raft-small"),
+        packages=("torch", "torchvision"),
+    )
+)

@@ -1,0 +1,1 @@
+"""Where scorers register themselves; nothing here imports torch."""
