@@ -80,7 +80,7 @@ class Scorer(Protocol):
     every: int
 
     def __call__(self, video: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Map uint8 ``[frames, height, width, 3]`` to float64 ``[values]``; i is that of frame ``first + i * every``."""
+        """Map uint8 ``[frames, height, width, 3]`` to float64 ``[values]``; i is of frame ``first + i * every``."""
 
 
 class TextScorer(Protocol):

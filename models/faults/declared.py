@@ -14,11 +14,15 @@ class ArmParams(Params):
     """What an arm of the fault maker says.
 
     Attributes:
-        fault: Kind of fault, or ``"none"`` for the clip as it is.
+        fault: Kind of fault, ``"none"`` for the clip as it is, or ``"caption"`` for the clip as it is under the caption
+            of another one.
         strength: From 1; how many there are depends on the fault.
     """
 
-    fault: Literal["none", "noise", "blur", "rescale", "freeze", "shuffle", "swap", "reverse", "jitter"]
+    fault: Literal[
+        "none", "noise", "blur", "rescale", "freeze", "shuffle", "swap", "reverse", "jitter", "dull", "flicker",
+        "stutter", "cut", "caption",
+    ]  # fmt: skip
     strength: Annotated[int, Field(ge=1, le=3)] = 1
 
 
@@ -36,6 +40,8 @@ class CaseParams(Params):
         height: Height in pixels that a file is scaled to.
         width: Width in pixels that a file is scaled to.
         frames: Frames of the clip after its first one, which serves as the prompt.
+        caption: What a file shows, in words; a world tells its own.
+        other_caption: What another file shows, for the fault ``"caption"``.
     """
 
     world: str | None = None
@@ -48,6 +54,8 @@ class CaseParams(Params):
     height: Annotated[int, Field(ge=16)] = 112
     width: Annotated[int, Field(ge=16)] = 112
     frames: Annotated[int, Field(ge=4)] = 8
+    caption: str | None = None
+    other_caption: str | None = None
 
 
 PARAMS = ParamModels(arm=ArmParams, case=CaseParams, needs_model=False)

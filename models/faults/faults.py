@@ -23,6 +23,11 @@ RESCALE_FACTOR = (2, 3, 6)
 FROZEN_SHARE = (0.25, 0.5, 1.0)
 SHUFFLE_WINDOW_FRAMES = (2, 4, 0)  # 0: the whole clip
 SWAPPED_PAIRS = (1, 2, 3)
+DULL_SHARE = (0.25, 0.5, 0.75)
+FLICKER_LEVELS = (3.0, 8.0, 20.0)
+HELD_FRAMES = (2, 3, 4)
+CUT_SHARE = (0.3, 0.6, 1.0)
+LUMA = (0.299, 0.587, 0.114)
 JITTER_PIXELS = (1, 2, 4)
 
 
@@ -89,6 +94,33 @@ def reverse(frames: Frames, strength: int, rng: np.random.Generator) -> Frames:
     return frames[::-1]
 
 
+def dull(frames: Frames, strength: int, rng: np.random.Generator) -> Frames:
+    """Take the strength's share of contrast and colour away: every pixel moves towards its frame's mean grey."""
+    grey = (frames @ np.array(LUMA)).mean((1, 2))[:, None, None, None]
+    share = DULL_SHARE[strength - 1]
+    return to_frames(frames * (1 - share) + grey * share)
+
+
+def flicker(frames: Frames, strength: int, rng: np.random.Generator) -> Frames:
+    """Make each frame darker or brighter as a whole, by up to the strength's grey levels, in turn."""
+    levels = FLICKER_LEVELS[strength - 1] * rng.uniform(0.5, 1, len(frames)) * (-1.0) ** np.arange(len(frames))
+    return to_frames(frames + levels[:, None, None, None])
+
+
+def stutter(frames: Frames, strength: int, rng: np.random.Generator) -> Frames:
+    """Show every frame that is the strength's number after the last shown one, and hold it until the next."""
+    held = HELD_FRAMES[strength - 1]
+    return frames[np.arange(len(frames)) // held * held]
+
+
+def cut(frames: Frames, strength: int, rng: np.random.Generator) -> Frames:
+    """From the middle on show another picture: upside down, colours exchanged; mixed in by the strength's share."""
+    share = CUT_SHARE[strength - 1]
+    half = len(frames) // 2
+    other = frames[half:, ::-1, :, ::-1]
+    return np.concatenate([frames[:half], to_frames((1 - share) * frames[half:] + share * other)])
+
+
 def jitter(frames: Frames, strength: int, rng: np.random.Generator) -> Frames:
     """Shift every block of every frame by up to the strength's pixels in each direction, anew in each frame."""
     reach = JITTER_PIXELS[strength - 1]
@@ -135,4 +167,8 @@ FAULTS: dict[str, Fault] = {
     "swap": Fault(swap, len(SWAPPED_PAIRS), "temporal", "swapped frames"),
     "reverse": Fault(reverse, 1, "temporal", "reversed time"),
     "jitter": Fault(jitter, len(JITTER_PIXELS), "both", "block jitter"),
+    "dull": Fault(dull, len(DULL_SHARE), "spatial", "lost contrast and colour"),
+    "flicker": Fault(flicker, len(FLICKER_LEVELS), "both", "flickering brightness"),
+    "stutter": Fault(stutter, len(HELD_FRAMES), "temporal", "held frames"),
+    "cut": Fault(cut, len(CUT_SHARE), "both", "a cut to another picture"),
 }

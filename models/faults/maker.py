@@ -38,9 +38,12 @@ class FaultMaker:
     def check(self, arm: Arm, case: Case) -> None:
         """Read the parameters and the clip; raises for a strength that is not there and a clip that is too short."""
         asked = read_params(ArmParams, arm.params, f"arm {arm.name!r}")
-        if asked.fault != "none" and asked.strength > FAULTS[asked.fault].strengths:
+        if asked.fault in FAULTS and asked.strength > FAULTS[asked.fault].strengths:
             raise UsageError(f"fault {asked.fault!r} has strengths 1 to {FAULTS[asked.fault].strengths}.")
-        frames = len(self.clip(case).frames)
+        source = self.clip(case)
+        frames = len(source.frames)
+        if asked.fault == "caption" and source.caption is not None:
+            self._other_caption(case, source)
         if asked.fault == "swap" and SWAPPED_PAIRS[asked.strength - 1] > frames // 2:
             raise UsageError(f"{frames} frames have no {SWAPPED_PAIRS[asked.strength - 1]} pairs to swap.")
 
@@ -66,13 +69,27 @@ class FaultMaker:
                     self._clips[(*key[:2], index, *key[3:])] = source
         return self._clips[key]
 
+    def _other_caption(self, case: Case, source: Source) -> str | None:
+        """What is true of another clip of the case's scale, the next one of which something else is true."""
+        asked = read_params(CaseParams, case.params, f"case {case.name!r}")
+        if source.caption is None or asked.world is None:
+            return asked.other_caption
+        count = asked.of or 1
+        for step in range(1, count):
+            params = {**case.params, "index": (asked.index + step) % count}
+            other = self.clip(case.model_copy(update={"params": params})).caption
+            if other != source.caption:
+                return other
+        raise UsageError(f"case {case.name!r}: all {count} clips have the caption {source.caption!r}.")
+
     def make(self, arm: Arm, case: Case, seed: int, repeats: Repeats) -> Made:
         """Spoil the case's clip; see :meth:`harness.protocols.Maker.make`."""
         asked = read_params(ArmParams, arm.params, f"arm {arm.name!r}")
         source = self.clip(case)
+        caption = self._other_caption(case, source) if asked.fault == "caption" else source.caption
 
         def spoil() -> NDArray[np.uint8]:
-            if asked.fault == "none":
+            if asked.fault not in FAULTS:
                 return source.frames
             spoiled = FAULTS[asked.fault].apply(source.frames, asked.strength, np.random.default_rng(seed))
             return np.ascontiguousarray(spoiled)
@@ -96,7 +113,8 @@ class FaultMaker:
                 "weights": hashlib.sha256(b"no weights").hexdigest(),
                 "tokens": digest(measured.result),
             },
-            info=measured.info,
+            info=measured.info | ({} if caption is None else {"caption": caption}),
+            caption=caption,
             actions=source.actions,
             world=read_params(CaseParams, case.params, f"case {case.name!r}").world,
         )
