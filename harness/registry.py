@@ -44,6 +44,7 @@ PLURALS = {
     "maker": "makers",
     "extractor": "extractors",
     "comparer": "comparers",
+    "text-scorer": "text-scorers",
     "bench": "benches",
     "asset": "assets",
 }

@@ -16,6 +16,7 @@ PACKAGES: tuple[tuple[str, str], ...] = (
     ("maker", "models.makers"),
     ("extractor", "models.extractors.catalogue"),
     ("comparer", "models.perceptual.catalogue"),
+    ("text-scorer", "models.scorers.texts"),
     ("bench", "harness.benches"),
     ("bench", "models.benches"),
     ("asset", "models.assets"),

@@ -24,6 +24,7 @@ LAWS: dict[str, str] = {
     "maker": "harness.conformance.maker",
     "extractor": "harness.conformance.extractor",
     "comparer": "harness.conformance.comparer",
+    "text-scorer": "harness.conformance.text_scorer",
     "bench": "harness.conformance.bench",
     "asset": "harness.conformance.asset",
 }

@@ -16,8 +16,8 @@ class TrainOptions(Data):
 
     Attributes:
         steps: Optimiser steps in all.
-        batch: Sequences (transformer), 9x9 frames (tokenizer), pairs of them (inverse dynamics) or clips (video-text) per
-            step; frames of other sizes are matched in pixels.
+        batch: Sequences (transformer), 9x9 frames (tokenizer), pairs of them (inverse dynamics) or clips (video-text)
+            per step; frames of other sizes are matched in pixels.
         learning_rate: Peak learning rate.
         warmup_steps: Linear rise from 0.
         decay_fraction: Last part of the steps, in which the rate falls linearly to ``final_fraction`` of its peak.

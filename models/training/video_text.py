@@ -14,7 +14,6 @@ from torch import Tensor
 from harness.errors import UsageError
 from harness.files import usable_folder
 from harness.registry import REGISTRY
-from harness.stats.retrieval import recall_at
 from models.training.loop import Job, train
 from models.training.presets import VIDEO_TEXT_PRESETS, preset
 from models.training.progress import Progress
@@ -135,7 +134,9 @@ def train_video_text(
     }
     held_out = captioned_clips(world, "validation", options.held_out_clips, (FRAMES,), options.processes)
     if options.batch > len(data.frames):
-        raise UsageError(f"a batch of {options.batch} clips needs as many training clips; there are {len(data.frames)}.")
+        raise UsageError(
+            f"a batch of {options.batch} clips needs as many training clips; there are {len(data.frames)}."
+        )
 
     def loss(step: int, part: int, parts: int) -> Tensor:
         frames, said = draw_clips(data.frames, ids, options.batch, seed, step)
@@ -189,5 +190,6 @@ def score(model: VideoText, clips: CaptionedClips, batch: int = 16) -> dict[str,
     videos = torch.cat([model.embed_videos(model.to_float(part)) for part in parts])
     words = model.ids(captions)
     texts = model.embed_texts(words)
-    found = recall_at((videos @ texts.T).double().cpu().numpy(), captions, captions, 1)
-    return {"r1": found.value, "loss": float(contrastive_loss(videos, texts, words, model.log_scale))}
+    right = (words[:, None] == words[None]).all(-1)  # a caption that equals the clip's own is right
+    found = (videos @ texts.T).masked_fill(right, -torch.inf).amax(1) < (videos * texts).sum(1)
+    return {"r1": float(found.float().mean()), "loss": float(contrastive_loss(videos, texts, words, model.log_scale))}

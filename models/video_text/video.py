@@ -67,8 +67,10 @@ class TileVideo(nn.Module):
         self.out = nn.Linear(2 * shape.time_width, shape.embedding)
 
     def compare(self, earlier: Tensor, later: Tensor) -> Tensor:
-        """Similarity of each tile to those around its place before: two ``[N, rows, columns, tile_width]`` to
-        ``[N, rows, columns, shifts · heads]``; places outside the frame count as unlike anything (0)."""
+        """Similarity of each tile to those around its place before, ``[N, rows, columns, shifts · heads]``.
+
+        Both are ``[N, rows, columns, tile_width]``. Places outside the frame count as unlike anything (0).
+        """
         rows, columns, reach = earlier.shape[1], earlier.shape[2], self.shape.reach
         heads = (*earlier.shape[:3], self.shape.heads, -1)
         ours = F.normalize(later.reshape(heads), dim=-1)
@@ -124,7 +126,8 @@ class VolumeVideo(nn.Module):
         states = states + F.gelu(self.far_norm(self.far(states)))
         regions = self.shape.regions
         parts = [
-            F.adaptive_avg_pool2d(part, regions).flatten(1) for part in (states[:, :, 0], states.mean(2), states.amax(2))
+            F.adaptive_avg_pool2d(part, regions).flatten(1)
+            for part in (states[:, :, 0], states.mean(2), states.amax(2))
         ]
         out: Tensor = self.out(F.gelu(self.hidden(torch.cat(parts, -1))))
         return out

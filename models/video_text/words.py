@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,12 +36,17 @@ def word_ids(shape: VideoTextShape, captions: Sequence[str]) -> NDArray[np.int64
             raise UsageError(f"the caption {caption!r} is empty. {valid}")
         strange = [word for word in dict.fromkeys(words) if word not in known]
         if strange:
-            near = [difflib.get_close_matches(word, known, n=1, cutoff=0.5) for word in strange]
-            told = [f"{word!r}" + (f" (did you mean {n[0]!r}?)" if n else "") for word, n in zip(strange, near)]
-            raise UsageError(f"unknown words in the caption {caption!r}: {', '.join(told)}. {valid}")
+            told = ", ".join(_with_nearest(word, known) for word in strange)
+            raise UsageError(f"unknown words in the caption {caption!r}: {told}. {valid}")
         if len(words) > shape.max_words:
             raise UsageError(
-                f"the caption {caption!r} has {len(words)} words, more than {shape.max_words}. Such as: {shape.example!r}"
+                f"the caption {caption!r} has {len(words)} words, more than {shape.max_words}. "
+                f"Such as: {shape.example!r}"
             )
         ids[row, : len(words)] = [known[word] for word in words]
     return ids
+
+
+def _with_nearest(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f"{word!r} (did you mean {near[0]!r}?)" if near else repr(word)

@@ -39,7 +39,9 @@ CRAFTER_TEMPLATE = ("mostly", "on the", "a", "going")
 CRAFTER = Grammar(
     say=captions.crafter_caption,
     words=_words(
-        word for word in (*CRAFTER_TEMPLATE, *(w for ws in captions.FIELDS.values() for w in ws)) if word != captions.NOTHING
+        word
+        for word in (*CRAFTER_TEMPLATE, *(w for ws in captions.FIELDS.values() for w in ws))
+        if word != captions.NOTHING
     ),
     max_words=14,
     example=str(captions.Caption("grass", "trees", "left", "cow", "right", "up")),

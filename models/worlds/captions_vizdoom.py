@@ -1,8 +1,8 @@
 """Captions of ViZDoom from the simulator's own state: where the player is, what stands there, and how the player moves.
 
-``"in deadly corridor; something near on the left; turning right far; moving forward; shooting"``. The grammar is closed;
-every part is read off the truth kept with the frames (:data:`models.worlds.vizdoom.VARIABLES`, the labels buffer, the
-scenario) and the actions. What cannot be seen in the frames (health, ammunition) is not said.
+``"in deadly corridor; something near on the left; turning right far; moving forward; shooting"``. The grammar is
+closed; every part is read off the truth kept with the frames (:data:`models.worlds.vizdoom.VARIABLES`, the labels
+buffer, the scenario) and the actions. What cannot be seen in the frames (health, ammunition) is not said.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ MOVE_UNITS, MOVE_STEPS = 4.0, (24.0, 60.0)
 NO_THING = (0, 1, 255)
 """Values of the labels buffer that are no thing: walls, floor and ceiling, and the player's own weapon."""
 AMOUNTS = (" a little", "", " far")
-THINGS = (NOTHING, *(f"something {how} {side}" for how in ("near", "far") for side in ("on the left", "ahead", "on the right")))
+THINGS = (
+    NOTHING,
+    *(f"something {how} {side}" for how in ("near", "far") for side in ("on the left", "ahead", "on the right")),
+)
 TURNS = ("looking straight on", *(f"turning {side}{much}" for side in ("left", "right") for much in AMOUNTS))
 MOVES = (
     "standing",
