@@ -83,7 +83,8 @@ def wilson_interval(hits: int, count: int, level: float = 0.95) -> tuple[float, 
     share, spread = hits / count, z * z / count
     centre = (share + spread / 2) / (1 + spread)
     half = z * math.sqrt(share * (1 - share) / count + spread / (4 * count)) / (1 + spread)
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # at none and all of the hits the interval ends there exactly, which rounding would miss
+    return 0.0 if hits == 0 else centre - half, 1.0 if hits == count else centre + half
 
 
 def recall_at(
