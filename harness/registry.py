@@ -45,6 +45,7 @@ PLURALS = {
     "extractor": "extractors",
     "comparer": "comparers",
     "scorer": "scorers",
+    "text-scorer": "text-scorers",
     "bench": "benches",
     "asset": "assets",
 }

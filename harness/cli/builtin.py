@@ -17,6 +17,7 @@ PACKAGES: tuple[tuple[str, str], ...] = (
     ("extractor", "models.extractors.catalogue"),
     ("comparer", "models.perceptual.catalogue"),
     ("scorer", "models.scorers.catalogue"),
+    ("text-scorer", "models.scorers.texts"),
     ("bench", "harness.benches"),
     ("bench", "models.benches"),
     ("asset", "models.assets"),

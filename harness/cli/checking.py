@@ -25,6 +25,7 @@ LAWS: dict[str, str] = {
     "extractor": "harness.conformance.extractor",
     "comparer": "harness.conformance.comparer",
     "scorer": "harness.conformance.scorer",
+    "text-scorer": "harness.conformance.text_scorer",
     "bench": "harness.conformance.bench",
     "asset": "harness.conformance.asset",
 }

@@ -20,8 +20,8 @@ class TrainFacts(Data):
     """Weights that were trained.
 
     Attributes:
-        task: ``"tokenizer"``, ``"video-transformer"``, ``"text-video-transformer"``, ``"diagonal-finetune"`` or
-            ``"idm"``.
+        task: ``"tokenizer"``, ``"video-transformer"``, ``"text-video-transformer"``, ``"diagonal-finetune"``,
+            ``"idm"`` or ``"video-text"``.
         path: The weights (safetensors), of the step that training stopped at.
         sha256: Of that file.
         validation: Numbers on the validation split, by name.
@@ -130,6 +130,28 @@ def train_diagonal_finetune(
         DiptychError: No such weights, or not a video transformer's.
     """
     return _train("diagonal-finetune", out, preset, seed, {**settings, "init": init, "rank": rank, "k": k})
+
+
+def train_video_text(
+    out: Path, preset: str = "cpu", *, seed: int = 0, video: str = "tiles", text: str = "attention", **settings: Any
+) -> TrainFacts:
+    """Train a contrastive video-text network and write ``video_text.safetensors`` under ``out``.
+
+    Args:
+        out: Folder of the training run.
+        preset: ``"cpu"``, ``"gpu"`` or ``"test"``.
+        seed: Of weights and batches, ≥ 0.
+        video: Video encoder: ``"tiles"`` or ``"volume"``.
+        text: Text encoder: ``"attention"`` or ``"recurrent"``.
+        settings: Arguments of ``models.training.video_text.train_video_text``, and options to change in the preset.
+
+    Raises:
+        UsageError: Unknown preset, option or encoder, a world without captions, or a number out of range.
+    """
+    for what, name, valid in (("video", video, ("tiles", "volume")), ("text", text, ("attention", "recurrent"))):
+        if name not in valid:
+            raise unknown(f"{what} encoder", name, valid, "diptych train video-text --help")
+    return _train("video-text", out, preset, seed, {**settings, "video": video, "text": text})
 
 
 def _train(task: str, out: Path, preset: str, seed: int, settings: Mapping[str, Any]) -> TrainFacts:

@@ -16,8 +16,8 @@ class TrainOptions(Data):
 
     Attributes:
         steps: Optimiser steps in all.
-        batch: Sequences (transformer), 9x9 frames (tokenizer) or pairs of them (inverse dynamics) per step; frames of
-            other sizes are matched in pixels.
+        batch: Sequences (transformer), 9x9 frames (tokenizer), pairs of them (inverse dynamics) or clips (video-text)
+            per step; frames of other sizes are matched in pixels.
         learning_rate: Peak learning rate.
         warmup_steps: Linear rise from 0.
         decay_fraction: Last part of the steps, in which the rate falls linearly to ``final_fraction`` of its peak.
@@ -108,6 +108,20 @@ IDM_PRESETS: dict[str, TrainOptions] = {
     "gpu": TrainOptions(
         steps=12000, batch=512, learning_rate=1e-3, warmup_steps=300, decay_fraction=0.5, precision="bfloat16",
         device="cuda", train_clips=9600, held_out_clips=128, validate_every=1000, checkpoint_every=1000, processes=8,
+    ),
+}  # fmt: skip
+VIDEO_TEXT_PRESETS: dict[str, TrainOptions] = {
+    "test": TrainOptions(
+        steps=12, batch=8, learning_rate=2e-3, warmup_steps=2, train_clips=24, held_out_clips=4, processes=1,
+        validate_every=6, checkpoint_every=6,
+    ),
+    "cpu": TrainOptions(
+        steps=900, batch=64, learning_rate=2e-3, warmup_steps=50, decay_fraction=0.5, precision="bfloat16",
+        train_clips=2400, held_out_clips=128, validate_every=100, processes=1,
+    ),
+    "gpu": TrainOptions(
+        steps=12000, batch=256, learning_rate=1e-3, warmup_steps=300, decay_fraction=0.5, precision="bfloat16",
+        device="cuda", train_clips=19200, held_out_clips=256, validate_every=500, checkpoint_every=500, processes=8,
     ),
 }  # fmt: skip
 TEXT_VIDEO_TRANSFORMER_PRESETS = VIDEO_TRANSFORMER_PRESETS

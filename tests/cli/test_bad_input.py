@@ -46,6 +46,10 @@ MISTAKES = {
     "no tile": (("train", "idm", "--out", "o", "--tile-pixels", "0"), 2, ["--tile-pixels", "0"]),
     "tiles that do not fit": (("train", "idm", "--out", "o", "--tile-pixels", "7"), 2, ["7 pixels", "--tile-pixels 8"]),
     "unknown world": (("train", "idm", "--out", "o", "--world", "crafter-9x8"), 2, ["did you mean 'crafter-9x9'"]),
+    "unknown encoder": (("train", "video-text", "--out", "o", "--video", "tile"), 2, ["did you mean 'tiles'"]),
+    "unknown text encoder": (("train", "video-text", "--out", "o", "--text", "gru"), 2, ["attention, recurrent"]),
+    "no captions": (("train", "video-text", "--out", "o", "--world", "crafter-9x8"), 2, ["did you mean 'crafter-9x9'"]),
+    "negative skip": (("train", "video-text", "--out", "o", "--skip", "-1"), 2, ["skip", "-1"]),
     "impossible results": (("run", "tiny", "--results", "/dev/null/x"), 1, ["/dev/null/x"]),
     "a file for results": (("run", "tiny", "--results", "a-file"), 1, ["a-file"]),
 }

@@ -18,6 +18,7 @@ from harness.cli.training import (
     train_idm,
     train_text_video_transformer,
     train_tokenizer,
+    train_video_text,
     train_video_transformer,
 )
 
@@ -50,7 +51,7 @@ def training_options(function: F) -> F:
 
 @click.group("train")
 def command() -> None:
-    """Train a tokenizer, a video transformer (or finetune one for an order), or an inverse-dynamics network."""
+    """Train a tokenizer, a video transformer (or finetune one for an order), or a network that judges."""
 
 
 @command.command("tokenizer")
@@ -215,6 +216,31 @@ def idm_command(
     if worlds:
         settings["worlds"] = worlds
     _tell(output, train_idm(out, preset, seed=seed, tile_pixels=tile_pixels, reach=reach, **settings))
+
+
+@command.command("video-text")
+@click.option("--world", default="crafter-9x9", show_default=True, help="World to learn from; it must have captions.")
+@click.option("--video", default="tiles", show_default=True, help="Video encoder: tiles or volume.")
+@click.option("--text", default="attention", show_default=True, help="Text encoder: attention or recurrent.")
+@click.option("--skip", type=int, default=0, show_default=True, help="Training clips left to another network.")
+@training_options
+@common
+@click.pass_obj
+def video_text_command(
+    output: Output,
+    /,
+    world: str,
+    video: str,
+    text: str,
+    skip: int,
+    out: Path,
+    preset: str,
+    seed: int,
+    **others: Any,
+) -> None:
+    """Train a contrastive video-text network: how well a caption fits a clip."""
+    settings = _settings(**others) | {"world": world, "skip": skip}
+    _tell(output, train_video_text(out, preset, seed=seed, video=video, text=text, **settings))
 
 
 def _settings(pairs: tuple[str, ...], resume: bool, stop_after: int | None, **changes: Any) -> dict[str, Any]:

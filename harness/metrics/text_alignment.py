@@ -1,0 +1,91 @@
+"""How well a video fits its caption, by the contrastive video-text networks of the zoo.
+
+Formula: ``cos(v, t)``, with ``v`` and ``t`` the unit vectors that a network gives the video and the caption
+(Radford et al., arXiv 2103.00020: the loss; the networks are this project's own, one for each world). A ``-judge`` is the
+same of a network with other layers, another seed and other training clips: what one of them was used to choose, the
+other can judge.
+
+Shapes: video uint8 ``[frames ≥ 1, height, width, 3]``, sides divisible by the network's tile.
+Range: [-1, 1]; its zero means nothing, and the networks' scales differ: only differences of one network are compared.
+Unit: cosine.
+Direction: higher is better.
+Minimum n: 6 blocks for a verdict.
+Preprocessing: RGB to [-1, 1]; frames are never resized. In float32 on the CPU, whatever the run's device.
+Errors: an empty caption or words that the network does not know (:class:`harness.errors.UsageError`), frames that it
+cannot take (the same); weights that are not on this machine (:class:`harness.assets.locate.AbsentError`). None without
+a caption.
+
+Example:
+    The networks live in other rooms; any registered text scorer does.
+
+    >>> import numpy as np
+    >>> class Redness:
+    ...     example, least_side = "red", 1
+    ...     def similarities(self, videos, captions):
+    ...         return np.array([[video[..., 0].mean() / 255 for _ in captions] for video in videos])
+    >>> alignment(np.full((2, 8, 8, 3), 51, np.uint8), "red", Redness())
+    0.2
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.protocols import TextScorer
+from harness.registry import REGISTRY, register
+from harness.types import Made, Metric
+
+NETWORKS = {
+    "video-text-crafter": ("the video-text network of Crafter", ("crafter-9x9",)),
+    "video-text-crafter-judge": ("the held-out judge of Crafter", ("crafter-9x9",)),
+    "video-text-vizdoom": ("the video-text network of ViZDoom", ("vizdoom-6x8",)),
+    "video-text-vizdoom-judge": ("the held-out judge of ViZDoom", ("vizdoom-6x8",)),
+}
+"""Text scorer → what it is, and the worlds whose clips and captions it was made for."""
+
+
+@cache
+def scorer(name: str) -> TextScorer:
+    """The registered text scorer, on the CPU, built once per process."""
+    built: TextScorer = REGISTRY.get("text-scorer", name)("cpu")
+    return built
+
+
+def alignment(video: NDArray[np.uint8], caption: str, network: TextScorer) -> float:
+    """Return the cosine of a video uint8 ``[frames, height, width, 3]`` and its caption.
+
+    Raises:
+        DiptychError: A caption or frames that the network does not take.
+    """
+    return float(network.similarities([video], [caption])[0, 0])
+
+
+def by_scorer(name: str) -> Callable[[Made], float | None]:
+    """Return a function from what was made to :func:`alignment` by the registered text scorer."""
+
+    def compute(made: Made) -> float | None:
+        return None if made.caption is None else alignment(made.video, made.caption, scorer(name))
+
+    return compute
+
+
+for _name, (_summary, _worlds) in NETWORKS.items():
+    register("metric", f"text_alignment[{_name}]")(
+        Metric(
+            name=f"text_alignment[{_name}]",
+            summary=f"cosine of video and caption in {_summary}",
+            unit="cosine",
+            direction="higher",
+            scale="difference",
+            compute=by_scorer(_name),
+            quality=True,
+            packages=("torch",),
+            assets=(f"{_name.replace('-', '_')}.safetensors",),
+            worlds=_worlds,
+            needs=("caption",),
+        )
+    )
