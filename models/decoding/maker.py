@@ -32,6 +32,7 @@ from models.decoding.tables import Tables
 from models.tokenizers.fsq import FSQTokenizer
 from models.tokenizers.loading import load_tokenizer
 from models.weights import weights_sha256
+from models.worlds.caption_text import GRAMMARS, caption_of
 from models.zoo.cards import VideoModel
 
 WIDTHS = (1, 2, 4, 8, 16, 32, 128, 512)
@@ -163,6 +164,9 @@ class DecodingMaker:
             frame_seconds=generation.frame_seconds,
             tokens=tokens.numpy(),
             world=loaded.card.world,
+            caption=caption_of(loaded.card.world, prompt.clip, grid.prompt_frames, grid.frames)
+            if loaded.card.world in GRAMMARS
+            else None,
             actions=prompt.clip.actions[grid.prompt_frames - 1 : grid.prompt_frames + grid.frames - 1]
             if grid.prompt_frames
             else None,  # nothing leads to the very first frame
