@@ -291,6 +291,8 @@ class Metric:
             the score of real video, the ceiling, and stands beside every value.
         needs: What of :class:`Made` a metric of quality reads beside the video: ``"reference"``, ``"caption"``; empty
             for one that judges a video alone.
+        told: True for what another tool measured and an importer reads from its files: it cannot be computed here, and
+            has a value only of the cases that the tool judged by it.
     """
 
     name: str
@@ -311,6 +313,7 @@ class Metric:
     worlds: tuple[str, ...] = ()
     counts: bool = False
     needs: tuple[Literal["reference", "caption"], ...] = ("reference",)
+    told: bool = False
 
     def applies(self, made: Made) -> bool:
         """False for a clip of a world that the metric's network was not made for."""

@@ -1,7 +1,7 @@
 """The sixteen dimensions of VBench: bounds, weights and what measures each.
 
-Source: ``scripts/constant.py`` (bounds, weights, parts) and ``vbench/*.py`` (models, ranges) of Vchitect/VBench at commit
-45e79ec; Huang et al., VBench, CVPR 2024 (arXiv 2311.17982).
+Source: ``scripts/constant.py`` (bounds, weights, parts) and ``vbench/*.py`` (models, ranges) of Vchitect/VBench at
+commit 45e79ec; Huang et al., VBench, CVPR 2024 (arXiv 2311.17982).
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ class Dimension:
         measured_by: The model or formula.
         weight: In its part's mean.
         lowest: The least value that can occur: -1 for cosines that are not clipped, else 0. The greatest is 1.
-        video_unit: What one stands for in the per-video list: 100 where the tool writes the score of a video in points of
-            100 and divides only the aggregate.
+        video_unit: What stands for 1 in the per-video list: 100 where the tool divides only the aggregate by 100.
     """
 
     name: str
@@ -53,7 +52,9 @@ class Dimension:
 TABLE = (
     Dimension("subject_consistency", "quality", 0.1462, 1.0, "DINO ViT-B/16, cosine to previous and first frame"),
     Dimension("background_consistency", "quality", 0.2615, 1.0, "CLIP ViT-B/32, cosine to previous and first frame"),
-    Dimension("temporal_flickering", "quality", 0.6293, 1.0, "(255 - mean absolute difference of adjacent frames) / 255"),
+    Dimension(
+        "temporal_flickering", "quality", 0.6293, 1.0, "(255 - mean absolute difference of adjacent frames) / 255"
+    ),
     Dimension("motion_smoothness", "quality", 0.706, 0.9975, "AMT-S, interpolation of every second frame"),
     Dimension("dynamic_degree", "quality", 0.0, 1.0, "RAFT: whether the largest flows pass a threshold", weight=0.5),
     Dimension("aesthetic_quality", "quality", 0.0, 1.0, "CLIP ViT-L/14 with LAION's linear head, / 10"),
@@ -83,7 +84,7 @@ IMAGE_TO_VIDEO = frozenset(
 
 
 def canonical(name: str) -> str:
-    """Return a name in lower case with ``_`` between its words: ``"Subject Consistency"`` is ``"subject_consistency"``."""
+    """Return a name in lower case, ``_`` between its words: of ``"Object Class"`` it is ``"object_class"``."""
     return re.sub(r"[\s_-]+", "_", name.strip().lower())
 
 

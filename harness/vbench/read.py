@@ -1,4 +1,4 @@
-"""Reading VBench's result files, whoever wrote them: the official tool, one file per dimension, or a table of percents."""
+"""Reading VBench's result files: the official tool's, one for all dimensions or one for each, or a plain table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.errors import DiptychError, UsageError
 from harness.types import Data
 from harness.vbench.dimensions import DIMENSIONS, IMAGE_TO_VIDEO, canonical, dimension_called
 from harness.vbench.totals import checked
-from harness.vbench.videos import Videos, read_videos
+from harness.vbench.videos import Videos, printable, read_videos
 
 Unit = Literal["fraction", "percent"]
 UNITS: tuple[Unit, ...] = ("fraction", "percent")
@@ -93,7 +93,7 @@ def read_results(paths: Sequence[str | Path], *, label: str | None = None, unit:
     for path in map(Path, paths):
         for file in chosen_files(path):
             name = file.relative_to(path).as_posix() if path.is_dir() else file.name
-            _read_file(file, name, unit, found)
+            _read_file(file, printable(name), unit, found)
     found.values = {name: found.values[name] for name in DIMENSIONS if name in found.values}
     return found
 
@@ -101,7 +101,8 @@ def read_results(paths: Sequence[str | Path], *, label: str | None = None, unit:
 def label_of(path: Path) -> str:
     """Return a name for what ``path`` holds: a folder's own, or a file's without VBench's ending."""
     name = path.expanduser().resolve().name
-    return name.removesuffix(OWN_RESULTS) if name.endswith(OWN_RESULTS) else Path(name).stem
+    name = name.removesuffix(OWN_RESULTS) if name.endswith(OWN_RESULTS) else Path(name).stem
+    return printable(name) or "results"
 
 
 def chosen_files(path: Path) -> list[Path]:
@@ -113,9 +114,13 @@ def chosen_files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise UsageError(f"there is no file or folder {str(path)!r}. VBench writes NAME{OWN_RESULTS} in its output folder.")
+        raise UsageError(
+            f"there is no file or folder {str(path)!r}. VBench writes NAME{OWN_RESULTS} in its output folder."
+        )
     for pattern in ("*", "*/*"):
-        files = sorted(file for file in path.glob(f"{pattern}.json") if file.is_file() and not file.name.startswith("."))
+        files = sorted(
+            file for file in path.glob(f"{pattern}.json") if file.is_file() and not file.name.startswith(".")
+        )
         own = [file for file in files if file.name.endswith(OWN_RESULTS)]
         chosen = own or [file for file in files if not file.name.endswith(OWN_PROMPTS)]
         if chosen:
@@ -157,14 +162,16 @@ def _read_file(path: Path, name: str, unit: Unit | None, found: Results) -> None
         else:
             dimension = dimension_called(key, where)
             raise DiptychError(
-                f"{dimension.name}{where} is {json.dumps(value)[:60]}: neither a number nor VBench's [number, [videos]]."
+                f"{dimension.name}{where} is {json.dumps(value)[:60]}, neither a number nor [number, [videos]]."
             )
     read_as, values = _in_unit(plain, unit, name)
     for dimension_name, value in values:
         no_videos = Videos({}, {}, reason="the file gives its aggregate alone")
         _add(own, Value(checked(dimension_name, value, where), no_videos, name), name, dimension_name)
     if not own:
-        raise DiptychError(f"{name} holds no dimension of VBench. Expected: dimension → [number, [videos]], or → number.")
+        raise DiptychError(
+            f"{name} holds no dimension of VBench. Expected: dimension → [number, [videos]], or → number."
+        )
     for dimension_name, value in own.items():
         _add(found.values, value, name, dimension_name, found.notes)
         found.notes += [f"{note}{where}" for note in value.videos.notes]
@@ -230,7 +237,9 @@ def _official(name: str, value: list[Any], source: str) -> Value:
         raise DiptychError(f"{name} in {source} is an empty list; VBench writes [number, [videos]].")
     number = _number(value[0])
     if number is None or number.percent_sign:
-        raise DiptychError(f"{name} in {source} begins with {json.dumps(value[0])[:60]}; VBench writes [number, [videos]].")
+        raise DiptychError(
+            f"{name} in {source} begins with {json.dumps(value[0])[:60]}; VBench writes [number, [videos]]."
+        )
     aggregate = checked(name, number.number, f" in {source}")
     return Value(aggregate, read_videos(name, aggregate, value[1] if len(value) > 1 else None), source)
 
@@ -238,16 +247,16 @@ def _official(name: str, value: list[Any], source: str) -> Value:
 def _in_unit(plain: Sequence[_Plain], unit: Unit | None, source: str) -> tuple[Unit, list[tuple[str, float]]]:
     """Return the unit of a file's plain numbers, and the numbers as fractions.
 
-    Without being told: percent if one has a percent sign or is above 1, fractions otherwise. A file with numbers above 1
-    and others between 0 and 1 may be either, and is refused.
+    Without being told: percent if one has a percent sign or is above 1, fractions otherwise. A file with numbers above
+    1 and others between 0 and 1 may be either, and is refused.
     """
     above = [p for p in plain if p.percent_sign or p.number > 1]
     below = [p for p in plain if not p.percent_sign and 0 < p.number <= 1]
     if unit is None and above and below and not any(p.percent_sign for p in above):
         one, other = above[0], below[0]
         raise DiptychError(
-            f"{source} says {one.name} {one.number:g} and {other.name} {other.number:g}: percent, or fractions? Say which: "
-            "--unit percent, or --unit fraction."
+            f"{source} says {one.name} {one.number:g} and {other.name} {other.number:g}: percent, or fractions? "
+            "Say which: --unit percent, or --unit fraction."
         )
     read_as: Unit = unit or ("percent" if above else "fraction")
     factor = {"percent": 0.01, "fraction": 1.0}
@@ -265,7 +274,9 @@ def _add(values: dict[str, Value], new: Value, source: str, name: str, notes: li
             what = f"are {new.value:.6g} with other videos"
         else:
             what = f"is {old.value:.6g} in {old.source} and {new.value:.6g}"
-        raise DiptychError(f"{name} {what} in {source}: which one counts? Name only the files of one model and one run.")
+        raise DiptychError(
+            f"{name} {what} in {source}: which one counts? Name only the files of one model and one run."
+        )
     if not old.videos.values:
         values[name] = new
     if notes is not None:

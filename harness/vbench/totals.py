@@ -1,11 +1,11 @@
 """VBench's totals: Quality, Semantic and Total, in percent.
 
-Formula: ``n = (x - min) / (max - min)``; Quality = weighted mean of n over seven dimensions (weights 1, dynamic degree 0.5, sum
-6.5); Semantic = mean of n over nine; Total = (4 · Quality + Semantic) / 5. Nothing is clipped.
+Formula: ``n = (x - min) / (max - min)``; Quality = weighted mean of n over seven dimensions (weights 1, dynamic degree
+0.5, sum 6.5); Semantic = mean of n over nine; Total = (4 · Quality + Semantic) / 5. Nothing is clipped.
 
-Source: ``scripts/cal_final_score.py`` of Vchitect/VBench at commit 45e79ec. One thing is done otherwise: that script puts 0 for a
-dimension that is missing, which is no neutral value (it normalises to -242 % for motion smoothness). Here a total that
-lacks one of its dimensions is absent, and the reason names them.
+Source: ``scripts/cal_final_score.py`` of Vchitect/VBench at commit 45e79ec. One thing is done otherwise: that script
+puts 0 for a dimension that is missing, which is no neutral value (it normalises to -242 % for motion smoothness). Here
+a total that lacks one of its dimensions is absent, and the reason names them.
 
 Example:
     >>> found = totals({name: DIMENSIONS[name].maximum for name in QUALITY})
@@ -98,7 +98,9 @@ def _mean(normal: Mapping[str, float], names: Sequence[str]) -> float | None:
 def _reason(absent: Sequence[str], missing: Sequence[str]) -> str | None:
     if not absent:
         return None
-    text = f"{' and '.join(absent)} cannot be said: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing."
+    text = (
+        f"{' and '.join(absent)} cannot be said: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing."
+    )
     lowest = min(missing, key=lambda name: DIMENSIONS[name].normalised(0.0))
     if (zero := DIMENSIONS[lowest].normalised(0.0)) < 0:
         text += f" (VBench's own script puts 0 there, which normalises to {100 * zero:.0f} % for {lowest}.)"

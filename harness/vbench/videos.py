@@ -1,10 +1,10 @@
-"""The per-video lists of VBench's result files: names taken apart, values as fractions, and what they do not agree with.
+"""The per-video lists of VBench's result files: names taken apart, values as fractions, what they do not agree with.
 
-Facts about the official tool (Vchitect/VBench at commit 45e79ec), each of which a reader of its files meets: imaging quality
-is 0 to 100 per video and a fraction in the aggregate; dynamic degree and human action are booleans per video; ``color`` leaves
-out every video in which the object was not found; older releases wrote sums over frames as a video's subject
-consistency; with several GPUs the aggregate of appearance style is the mean of each video's *last frame* (``cur_sim``), with
-one it is the mean over frames; with one GPU some aggregates are means over frames, not over videos.
+Facts about the official tool (Vchitect/VBench at commit 45e79ec), each of which a reader of its files meets: imaging
+quality is 0 to 100 per video and a fraction in the aggregate; dynamic degree and human action are booleans per video;
+``color`` leaves out every video in which the object was not found; older releases wrote sums over frames as a video's
+subject consistency; with several GPUs the aggregate of appearance style is the mean of each video's *last frame*
+(``cur_sim``), with one it is the mean over frames; with one GPU some aggregates are means over frames, not over videos.
 """
 
 from __future__ import annotations
@@ -42,9 +42,15 @@ class Videos:
     notes: tuple[str, ...] = ()
 
 
+def printable(text: str) -> str:
+    """Return ``text`` as UTF-8 can hold it, without what a terminal would obey."""
+    whole = text.encode("utf-8", "backslashreplace").decode()
+    return "".join(c if c.isprintable() else " " for c in whole).strip()
+
+
 def video_name(path: str) -> str:
     """Return the last part of a path, of any system."""
-    return re.split(r"[/\\]", path)[-1]
+    return printable(re.split(r"[/\\]", path)[-1])
 
 
 def video_key(path: str) -> Key:
@@ -85,10 +91,10 @@ def read_videos(name: str, aggregate: float, rows: Any) -> Videos:
             number = None if value is None else float(value) / unit
         except OverflowError:
             number = math.inf
-        if number is not None and not DIMENSIONS[name].lowest - SLACK <= number <= 1 + SLACK:
-            low, high = DIMENSIONS[name].lowest * unit, unit
-            return _unusable(f"{own!r} has {float(value) if number is not math.inf else value}, outside of "
-                             f"{low:g} to {high:g} (older releases of VBench wrote sums over frames)")
+        lowest = DIMENSIONS[name].lowest
+        if number is not None and not lowest - SLACK <= number <= 1 + SLACK:
+            why = "older releases of VBench wrote sums over frames"
+            return _unusable(f"{own!r} has {number * unit:g}, outside of {lowest * unit:g} to {unit:g} ({why})")
         if key in values and (names[key] != own or values[key] != number):
             return _unusable(f"{names[key]!r} and {own!r} are both video {key[1]} of one prompt")
         values[key], names[key] = number, own
