@@ -174,7 +174,7 @@ def _read_file(path: Path, name: str, unit: Unit | None, found: Results) -> None
         )
     for dimension_name, value in own.items():
         _add(found.values, value, name, dimension_name, found.notes)
-        found.notes += [f"{note}{where}" for note in value.videos.notes]
+        found.notes += [f"{name}: {note}" for note in value.videos.notes]
     if ignored:
         found.notes.append(f"not read{where}: {', '.join(ignored)}")
     digest = hashlib.sha256(data).hexdigest()

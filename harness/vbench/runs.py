@@ -121,7 +121,8 @@ def import_run(
 
 def make_suite(found: Matched, here: str, there: str, primary: str, points: float) -> Suite:
     """Declare the question that two models' files answer: which is better, dimension by dimension."""
-    why = f"{points:g} points of 100 on the normalised scale; chosen at the import, not before the videos were measured"
+    size = "1 point" if points == 1 else f"{points:g} points"
+    why = f"{size} of 100 on VBench's normalised scale; chosen at the import, not before the videos were measured"
     taus = {name: points / 100 * (DIMENSIONS[name].maximum - DIMENSIONS[name].minimum) for name in found.dimensions}
     numbers = Counter(prompt for prompt, _ in found.videos)
     cases = tuple(Case(name=prompt, group=GROUP, model="") for prompt in dict.fromkeys(p for p, _ in found.videos))

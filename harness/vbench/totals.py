@@ -102,6 +102,6 @@ def _reason(absent: Sequence[str], missing: Sequence[str]) -> str | None:
         f"{' and '.join(absent)} cannot be said: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing."
     )
     lowest = min(missing, key=lambda name: DIMENSIONS[name].normalised(0.0))
-    if (zero := DIMENSIONS[lowest].normalised(0.0)) < 0:
-        text += f" (VBench's own script puts 0 there, which normalises to {100 * zero:.0f} % for {lowest}.)"
-    return text
+    zero = 100 * DIMENSIONS[lowest].normalised(0.0)
+    said = f", which normalises to {zero:.3g} % for {lowest}" if zero < 0 else ""
+    return f"{text} (VBench's own script puts 0 there{said}.)"

@@ -21,6 +21,11 @@ from harness.vbench.totals import SLACK
 EXTENSION = re.compile(r"\.(mp4|gif|avi|mov|mkv|webm|m4v|png|jpe?g)$", re.IGNORECASE)
 NUMBER = re.compile(r"-(\d+)$")
 AGREES = 5e-4  # of an aggregate with the mean of its videos; frame counts that differ move it by more
+BY_FRAMES = frozenset(
+    {"subject_consistency", "background_consistency", "appearance_style", "spatial_relationship"}
+    | {"object_class", "multiple_objects", "scene"}
+)
+"""Dimensions whose aggregate is, at least with one GPU, a mean over frames."""
 
 Key = tuple[str, int]
 
@@ -117,6 +122,8 @@ def _notes(name: str, aggregate: float, values: Mapping[Key, float | None], rows
     last = [row.get("cur_sim") for row in rows]
     if all(isinstance(value, int | float) for value in last) and abs(math.fsum(last) / len(last) - aggregate) < SLACK:
         said += "; it is the mean of their last frames, as VBench writes it with several GPUs"
+    elif name in BY_FRAMES:
+        said += "; VBench may have weighted the videos by their frames"
     else:
-        said += "; VBench weights some aggregates by frames"
+        said += "; the list is not the one that the aggregate was made of"
     return [*notes, said]
