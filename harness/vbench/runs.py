@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import DiptychError, UsageError, unknown
+from harness.errors import DiptychError, UsageError
 from harness.files import usable_folder
 from harness.metrics.vbench import metric_name
 from harness.parts import load_metrics
@@ -189,7 +189,7 @@ def _primary(name: str | None, found: Matched) -> str:
         return can[0]
     chosen = dimension_called(name).name
     if chosen not in can:
-        raise unknown("primary dimension: no pair of videos has", chosen, can)
+        raise UsageError(f"a run cannot conclude on {chosen}: no pair of videos has it. Valid: {', '.join(can)}.")
     return chosen
 
 
