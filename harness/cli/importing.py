@@ -23,6 +23,7 @@ def import_vbench(
     label: str | None = None,
     against_label: str | None = None,
     unit: Unit | None = None,
+    numbered: bool = True,
     primary: str | None = None,
     threshold_points: float = THRESHOLD_POINTS,
     results: str | Path | None = None,
@@ -36,6 +37,8 @@ def import_vbench(
         label: What to call the model; made of the first file's name if None.
         against_label: The same of the other.
         unit: ``"fraction"`` or ``"percent"``, of plain numbers; told by the numbers if None.
+        numbered: Videos are named ``PROMPT-NUMBER``, as VBench asks for; False where the number is part of the prompt,
+            so that every video has one of its own.
         primary: The dimension that the run concludes on; the first in VBench's order that can be paired if None.
         threshold_points: Change of a dimension that matters, in points of a hundred on its normalised scale.
         results: Where the run goes that is made of videos that both models have; ``DIPTYCH_RESULTS`` or ``./results``
@@ -54,7 +57,7 @@ def import_vbench(
     from harness.vbench.read import read_results
     from harness.vbench.runs import import_run, nothing_to_pair
 
-    here = read_results(_several(files), label=label, unit=unit)
+    here = read_results(_several(files), label=label, unit=unit, numbered=numbered)
     facts = VBenchFacts(**dict(model_facts(here)))
     others = _several(against)
     if not others:
@@ -62,7 +65,7 @@ def import_vbench(
             option = "-o/--results" if results is not None else "--primary"
             raise UsageError(f"{option} is of the run that two models make; name the other one with --against FILE.")
         return facts
-    there = read_results(others, label=against_label, unit=unit)
+    there = read_results(others, label=against_label, unit=unit, numbered=numbered)
     _tell_apart(here, there, _several(files), others, told=(label is not None, against_label is not None))
     sides = [model_facts(here), model_facts(there)]
     facts = VBenchFacts(**dict(sides[0]), against=sides[1], differences=differences(*sides))

@@ -74,7 +74,9 @@ class Results:
     notes: list[str] = field(default_factory=list)
 
 
-def read_results(paths: Sequence[str | Path], *, label: str | None = None, unit: Unit | None = None) -> Results:
+def read_results(
+    paths: Sequence[str | Path], *, label: str | None = None, unit: Unit | None = None, numbered: bool = True
+) -> Results:
     """Read the result files of one model.
 
     Args:
@@ -82,6 +84,7 @@ def read_results(paths: Sequence[str | Path], *, label: str | None = None, unit:
             lists of prompts (``*_full_info.json``), else the same one folder down.
         label: What to call the model; made of the first path if None.
         unit: Of plain numbers; by the numbers themselves if None. Official lists are always fractions.
+        numbered: False where the number at the end of a video's name is part of its prompt.
 
     Raises:
         UsageError: No such file, or an unknown dimension.
@@ -89,11 +92,11 @@ def read_results(paths: Sequence[str | Path], *, label: str | None = None, unit:
     """
     if not paths:
         raise UsageError("name at least one result file of VBench. See: diptych import vbench --help")
-    found = Results(label_of(Path(paths[0])) if label is None else label)
+    found = Results(label_of(Path(paths[0])) if label is None else printable(label) or "results")
     for path in map(Path, paths):
         for file in chosen_files(path):
             name = file.relative_to(path).as_posix() if path.is_dir() else file.name
-            _read_file(file, printable(name), unit, found)
+            _read_file(file, printable(name), unit, found, numbered=numbered)
     found.values = {name: found.values[name] for name in DIMENSIONS if name in found.values}
     return found
 
@@ -137,7 +140,7 @@ class _Plain:
     percent_sign: bool
 
 
-def _read_file(path: Path, name: str, unit: Unit | None, found: Results) -> None:
+def _read_file(path: Path, name: str, unit: Unit | None, found: Results, *, numbered: bool) -> None:
     """Add what one file says to ``found``."""
     data, pairs = _parse(path)
     where = f" in {name}"
@@ -150,12 +153,13 @@ def _read_file(path: Path, name: str, unit: Unit | None, found: Results) -> None
         if told is not None and number is not None:
             found.told[told] = number.number * (100 if abs(number.number) <= 1 and not number.percent_sign else 1)
         elif told is not None or _is_remark(key, value):
-            ignored.append(key)
+            ignored.append(printable(key))
         elif value is None:
             dimension = dimension_called(key, where)
             found.notes.append(f"{dimension.name}{where} is null: it counts as missing")
         elif isinstance(value, list):
-            _add(own, _official(dimension_called(key, where).name, value, name), name, dimension_called(key).name)
+            dimension = dimension_called(key, where)
+            _add(own, _official(dimension.name, value, name, numbered=numbered), name, dimension.name)
         elif number is not None:
             number.name = dimension_called(key, where).name
             plain.append(number)
@@ -231,7 +235,7 @@ def _number(value: Any) -> _Plain | None:
         return _Plain("", math.inf, percent_sign=False)
 
 
-def _official(name: str, value: list[Any], source: str) -> Value:
+def _official(name: str, value: list[Any], source: str, *, numbered: bool) -> Value:
     """Read ``[aggregate, videos]``, whose aggregate is always a fraction."""
     if not value:
         raise DiptychError(f"{name} in {source} is an empty list; VBench writes [number, [videos]].")
@@ -241,7 +245,8 @@ def _official(name: str, value: list[Any], source: str) -> Value:
             f"{name} in {source} begins with {json.dumps(value[0])[:60]}; VBench writes [number, [videos]]."
         )
     aggregate = checked(name, number.number, f" in {source}")
-    return Value(aggregate, read_videos(name, aggregate, value[1] if len(value) > 1 else None), source)
+    rows = value[1] if len(value) > 1 else None
+    return Value(aggregate, read_videos(name, aggregate, rows, numbered=numbered), source)
 
 
 def _in_unit(plain: Sequence[_Plain], unit: Unit | None, source: str) -> tuple[Unit, list[tuple[str, float]]]:

@@ -58,24 +58,29 @@ def video_name(path: str) -> str:
     return printable(re.split(r"[/\\]", path)[-1])
 
 
-def video_key(path: str) -> Key:
+def video_key(path: str, *, numbered: bool = True) -> Key:
     """Return prompt and number of a video by its name: ``"videos/a cat-3.mp4"`` is ``("a cat", 3)``, no number is 0.
 
     Underscores count as spaces: where frames are read from folders, the tool writes them so.
+
+    Args:
+        path: As the file says it.
+        numbered: False where a number at the end is part of the prompt: every video has a prompt of its own.
     """
     stem = EXTENSION.sub("", video_name(path))
-    found = NUMBER.search(stem)
+    found = NUMBER.search(stem) if numbered else None
     prompt = stem[: found.start()] if found else stem
     return " ".join(prompt.replace("_", " ").split()), int(found[1]) if found else 0
 
 
-def read_videos(name: str, aggregate: float, rows: Any) -> Videos:
+def read_videos(name: str, aggregate: float, rows: Any, *, numbered: bool = True) -> Videos:
     """Read the second half of ``[aggregate, rows]``.
 
     Args:
         name: The dimension.
         aggregate: Its value, a fraction.
         rows: What the file says; anything.
+        numbered: As for :func:`video_key`.
 
     Returns:
         The videos. What cannot be used says why: the aggregate counts all the same.
@@ -89,7 +94,7 @@ def read_videos(name: str, aggregate: float, rows: Any) -> Videos:
         path = row.get("video_path") if isinstance(row, dict) else None
         if not isinstance(path, str) or not path or "video_results" not in row:
             return _unusable("an entry of its list has no video_path or no video_results")
-        value, key, own = row["video_results"], video_key(path), video_name(path)
+        value, key, own = row["video_results"], video_key(path, numbered=numbered), video_name(path)
         if value is not None and not isinstance(value, bool | int | float):
             return _unusable(f"{own!r} has {type(value).__name__} for a value")
         try:

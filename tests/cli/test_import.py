@@ -148,6 +148,17 @@ def test_prompts_that_no_terminal_or_page_should_obey(diptych, files):
     assert diptych("verify", run).code == 0
 
 
+def test_videos_that_are_numbered_through_have_a_prompt_each(diptych, files):
+    rows = [{"video_path": f"sample-{n:03}.mp4", "video_results": n / 20} for n in range(12)]
+    for name in ("one.json", "two.json"):
+        write(files / name, {"color": [0.275, rows]})
+    taken = diptych("import", "vbench", "one.json", "--against", "two.json", "--json").document["run"]
+    apart = diptych("import", "vbench", "one.json", "--against", "two.json", "--unnumbered", "--json").document["run"]
+    assert [run["pairs"]["color"]["prompts"] for run in (taken, apart)] == [1, 12]
+    assert taken["findings"][0]["estimate"]["reason"]
+    assert apart["findings"][0]["estimate"]["low"] == 0
+
+
 def test_from_python(files):
     found = import_vbench(
         files / "tuned_eval_results.json", against=files / "base_eval_results.json", results=files / "kept"

@@ -188,6 +188,38 @@ def test_prompt_and_number_are_read_off_the_name(path, key):
     assert video_key(path) == key
 
 
+def test_a_number_may_be_part_of_the_prompt():
+    assert video_key("videos/sample-0001.mp4", numbered=False) == ("sample-0001", 0)
+    rows = [{"video_path": f"sample-{n}.mp4", "video_results": 0.5} for n in range(3)]
+    assert {prompt for prompt, _ in read_videos("color", 0.5, rows).values} == {"sample"}
+    assert len({prompt for prompt, _ in read_videos("color", 0.5, rows, numbered=False).values}) == 3
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=6) | st.sampled_from(["50%", "x%"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["video_path", "video_results", "cur_sim", "prompt_en"]) | st.text(), inner)
+    ),
+    max_leaves=8,
+)
+KEYS = st.sampled_from([*NAMES, "Scene", "total score", "i2v_subject", "Model", "colour"])
+
+
+@given(JSON | st.dictionaries(KEYS, JSON | st.floats(0, 1) | st.lists(JSON | st.floats(0, 1), min_size=2, max_size=2)))
+def test_whatever_a_file_holds_is_read_or_refused_in_one_line(tmp_path_factory, document):
+    refused, found = "", None
+    try:
+        found = model_facts(read(tmp_path_factory.mktemp("any"), json.dumps(document)))
+    except DiptychError as error:
+        refused = str(error)
+    assert (found is None) == bool(refused)
+    assert "\n" not in refused
+    if found is not None:
+        assert found.files[0].dimensions
+        assert all(abs(d.value or 0) <= 1 + 1e-9 for d in found.dimensions.values())
+
+
 def test_units_of_single_videos_are_those_of_the_tool():
     rows = [{"video_path": f"a-{n}.mp4", "video_results": value} for n, value in enumerate((72.5, 50.0))]
     assert read_videos("imaging_quality", 0.6125, rows).values == {("a", 0): 0.725, ("a", 1): 0.5}

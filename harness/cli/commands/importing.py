@@ -27,6 +27,7 @@ def command() -> None:
 @click.option("--label", metavar="NAME", help="What to call the model [default: the file's or folder's name].")
 @click.option("--against-label", metavar="NAME", help="What to call the other model.")
 @click.option("--unit", metavar="UNIT", help="Unit of plain numbers: fraction or percent [default: by the numbers].")
+@click.option("--unnumbered", is_flag=True, help="A number at the end of a video's name is part of its prompt.")
 @click.option(
     "--primary", metavar="DIMENSION", help="What the run concludes on [default: the first that can be paired]."
 )
@@ -48,6 +49,7 @@ def vbench_command(
     label: str | None,
     against_label: str | None,
     unit: str | None,
+    unnumbered: bool,
     primary: str | None,
     points: float,
     results: str | None,
@@ -67,6 +69,7 @@ def vbench_command(
         label=label,
         against_label=against_label,
         unit=_unit(unit),
+        numbered=not unnumbered,
         primary=primary,
         threshold_points=points,
         results=results,
