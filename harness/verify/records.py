@@ -10,6 +10,7 @@ from typing import Any, cast
 from harness.declaration import judged_metrics
 from harness.errors import DiptychError, RejectedError
 from harness.metrics.by_frame import mean_of_frames
+from harness.stats.pairing import mismatch
 from harness.store.archive import trials_data
 from harness.store.lines import line_facts, parse_line, sound_length
 from harness.store.names import TRIALS
@@ -105,6 +106,9 @@ def admit(record: TrialRecord, number: int, found: dict[int, tuple[int, TrialRec
 
 def check_pairs(records: Mapping[int, TrialRecord], manifest: Manifest, notes: Notes) -> None:
     """Prove again, by the run's own rule, that the finished halves of every block met the same things."""
+    if manifest.imported:
+        check_imported_pairs(records, notes)
+        return
     arms = {arm.name: arm for arm in manifest.suite.arms}
     met: dict[Any, list[TrialRecord]] = {}
     for index, record in records.items():
@@ -119,6 +123,20 @@ def check_pairs(records: Mapping[int, TrialRecord], manifest: Manifest, notes: N
             notes.problem("pair", name_of(record), str(error))
         halves.append(record)
         notes.count("pairs", int(len(halves) > 1))
+
+
+def check_imported_pairs(records: Mapping[int, TrialRecord], notes: Notes) -> None:
+    """Note every finished trial of an imported run without a prompt's hash, or with another than its block's first."""
+    met: dict[BlockKey, TrialRecord] = {}
+    for record in records.values():
+        if record.status != "finished":
+            continue
+        first = met.setdefault(record.block, record)
+        why = mismatch(first, record) if record.hashes.get("prompt") else "prompt"
+        if why is not None:
+            said = f"its {why} is not that of {first.arm} in the same block, or not known"
+            notes.problem("pair", name_of(record), said)
+        notes.count("pairs", int(first is not record))
 
 
 def check_complete(
@@ -146,7 +164,9 @@ def check_complete(
         for name in names:
             metric = metrics.get(name)
             twin = valued.get((record.block, makers.get(record.arm), name))
-            if metric is not None and metric.quality and name in record.values and record.values[name] is None and twin:
+            if metric is None or metric.told:  # another tool leaves out what it pleases
+                continue
+            if metric.quality and name in record.values and record.values[name] is None and twin:
                 why = f"{name} is null, but {twin}, of the same block and maker, has a value"
                 notes.problem("value", name_of(record), why)
 
