@@ -191,7 +191,7 @@ def _value_row(
             told = dict.fromkeys(wanted, str(error))
             by = {name: question.by[name] for name in wanted}
             return kept.add(Row(key=key, by=by, reasons=told, facts=found.facts))
-    made = _made(found.frames, None if truth is None else truth.frames, caption)
+    made = made_of(found.frames, None if truth is None else truth.frames, caption)
     for name in wanted:
         metric = {name: metrics[name]}
         why: dict[str, str] = {}
@@ -240,7 +240,10 @@ def _truth(reference: Path, reading: Reading, video: ReadVideo) -> ReadVideo:
     return truth
 
 
-def _made(video: NDArray[np.uint8], reference: NDArray[np.uint8] | None, caption: str | None) -> Made:
+def made_of(
+    video: NDArray[np.uint8], reference: NDArray[np.uint8] | None = None, caption: str | None = None
+) -> Made:
+    """What is known of a video of which nobody knows how it was made."""
     return Made(
         video=video,
         reference=reference,
