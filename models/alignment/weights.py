@@ -57,7 +57,7 @@ READINGS: dict[str, WeightOptions] = {
 - ``paper``: β = p of the most frequent bin, α = 1, the best of the ablation.
 - ``quoted``: the implementation details as they are quoted, α = 0.72 and β = 1.
 - ``swapped``: the same with α and β exchanged, so that 0.72 is β, as in the released code.
-- ``release``: ``(0.72 / score)**dupbeta`` of data/video_data.py; dupbeta is 1 by default, ``score`` stored with the pair.
+- ``release``: ``(0.72 / score)**dupbeta`` of data/video_data.py; dupbeta is 1 by default, ``score`` is stored.
 - ``release-config``: the same with the ``dupbeta: 0`` of configs/vc2_dpo/config.yaml, that is, without weights.
 - ``sketch``: the comments in OmniScore/visualize_pair_prob.py, largest ``a*b`` over ``a*b``, without the root.
 
