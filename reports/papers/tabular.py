@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +14,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LINE_INCHES = 0.155
+NOTE_CHARACTERS = 150
+"""Of a line of notes below a table."""
+FOOTMARKS = ("*", "**", "***")
+"""What may follow a number; it hangs over the column's edge, so that decimals stay below each other."""
 Cells = tuple[str, ...]
 
 
@@ -32,8 +38,9 @@ class Layout:
 
 def draw_table(lines: Sequence[Cells], layout: Layout, title: str, notes: Sequence[str] = ()) -> dict[str, bytes]:
     """Draw ``lines`` as PDF and SVG, ``notes`` below them."""
+    below = [line for note in notes for line in textwrap.wrap(note, NOTE_CHARACTERS, subsequent_indent="    ")]
     with paper_style():
-        foot = 0.85 * len(notes)
+        foot = 0.85 * len(below)
         figure = new_figure(LINE_INCHES * (len(lines) + 2 + foot) + 0.3, title)
         axes = figure.subplots()
         axes.set_axis_off()
@@ -48,14 +55,18 @@ def draw_table(lines: Sequence[Cells], layout: Layout, title: str, notes: Sequen
                 axes.axhline(y + 0.02, color=RULE, lw=0.6)
             _write(axes, y + 0.55, (line[0] if y == 0 or line[0] != before else "", *line[1:]), layout)
             before = line[0]
-        for i, note in enumerate(notes):
-            axes.text(0, len(lines) + 0.75 + 0.85 * i, note, ha="left", va="center", fontsize=5.6, color=GREY)
+        for i, note in enumerate(below):
+            y = len(lines) + 0.75 + 0.85 * i
+            axes.text(0, y, note, ha="left", va="center", fontsize=5.6, color=GREY).set_in_layout(False)
         return render(figure, title)
 
 
 def _write(axes: Axes, y: float, cells: Cells, layout: Layout) -> None:
     for x, text, numeric in zip(layout.places, cells, layout.numeric, strict=True):
         absent = text == NOT_AVAILABLE
+        text, mark = _marked(text) if numeric else (text, "")
+        if mark:
+            axes.text(x, y, mark, ha="left", va="center", fontsize=6.3, color=INK)
         axes.text(
             x, y, text, ha="right" if numeric else "left", va="center", fontsize=5.2 if absent else 6.3,
             color=GREY if absent else INK,
@@ -75,11 +86,23 @@ def latex_table(lines: Sequence[Cells], layout: Layout, title: str, notes: Seque
     for line in lines:
         if before and line[0] != before:
             rows.append(r"\addlinespace")
-        rows.append(" & ".join(map(escaped, ("" if line[0] == before else line[0], *line[1:]))) + r" \\")
+        cells = ("" if line[0] == before else line[0], *line[1:])
+        rows.append(" & ".join(map(_latex_cell, cells, layout.numeric)) + r" \\")
         before = line[0]
     rows.append(r"\bottomrule")
     rows += [rf"\multicolumn{{{len(layout.heads)}}}{{l}}{{\footnotesize {escaped(note)}}} \\" for note in notes]
     return "\n".join([*rows, r"\end{tabular}", ""])
+
+
+def _marked(text: str) -> tuple[str, str]:
+    """A number and the footmark behind it."""
+    number = re.sub(r"\*+$", "", text)
+    return number, text[len(number) :]
+
+
+def _latex_cell(text: str, numeric: bool) -> str:
+    number, mark = _marked(text) if numeric else (text, "")
+    return escaped(number) + (rf"\rlap{{{mark}}}" if mark else "")
 
 
 def escaped(text: str) -> str:
