@@ -58,10 +58,11 @@ def reproduction_figure(published: Published) -> PaperFigure:
         panels[0].set_ylim(len(rows) - 0.45, -0.7)
         drawing = render(figure, title)
     gain, got = (row.values["total"] - base.values["total"] for row in (claimed, outside))
+    meaning = number(outside.values["semantic"] - base.values["semantic"], 2, signed=True)
     caption = (
         "Beside each point: its score, and its difference to the base as claimed (dashed). "
-        f"Claimed: {number(gain, 2, signed=True)} points in total; reproduced: {number(got, 2, signed=True)}, with a "
-        f"semantic score of {number(outside.values['semantic'] - base.values['semantic'], 2, signed=True)} to the base. "
+        f"Claimed: {number(gain, 2, signed=True)} points in total; reproduced: {number(got, 2, signed=True)}, with "
+        f"{meaning} in the semantic score. "
         f"Claim and reproduction differ by {number(claimed.values['total'] - outside.values['total'], 2)} points. "
         f"{published.table('reproduction').note} No interval is told for any of them. "
         f"Published: {published.cite(*(published.table(name) for name in ('main', 'reproduction')))}."

@@ -76,8 +76,8 @@ def vbench_figure(published: Published) -> PaperFigure:
         drawing = render(figure, title)
     quality, semantic, total = vbench_totals(published)
     caption = (
-        f"Diamonds: VideoCrafter2 on VBench's leaderboard {values.mark}. Arrows: change by VideoDPO, from there, as far as "
-        f"it is told {changes.mark}; of the other dimensions it is not available. {changes.note} Normalised with VBench's constants "
+        f"Diamonds: VideoCrafter2 on VBench's leaderboard {values.mark}. Arrows: change by VideoDPO from there, as far "
+        f"as it is told {changes.mark}; of other dimensions it is not available. {changes.note} By VBench's constants "
         f"{constants.mark}, the diamonds give quality {quality:.2f}, semantic {semantic:.2f} and total {total:.2f} % "
         "[sim], as the main table has them. Published: "
         f"{published.cite(values, changes, *(changes.of(row) for row in changes.rows), constants)}."

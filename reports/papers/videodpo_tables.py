@@ -59,7 +59,7 @@ def ablation_table(published: Published) -> PaperFigure:
     open_ones = [c for c in published.conflicts if c.cell is None or c.what in marks]
     notes = [_told(conflict, marks) for conflict in open_ones]
     caption = (
-        "A total marked [sim] was not told and is computed from its parts, (4 · Quality + Semantic) / 5; every other one "
+        "A total marked [sim] was not told and is computed from its parts, (4 · Quality + Semantic) / 5; every other "
         f"that has parts was computed again. {table.note} No interval is told. "
         f"{' '.join(f'{note}.' for note in notes)} Published: {_cite(published, [table], open_ones)}."
     )
