@@ -100,8 +100,8 @@ def write_figures(
             raise UsageError(f"figures of {paper} are drawn from scores, not from runs; give --scores FILE.")
         if composite is not None and scores is None:
             raise UsageError("--composite names a score of a file; give --scores FILE, too.")
-        usable_folder(folder, "folder for figures", "Choose another with -o DIR.")
         drawn = _drawer(paper)(published_file(paper), scores=scores, composite=composite)
+        usable_folder(folder, "folder for figures", "Choose another with -o DIR.")
         note = (
             "no scores: only what is published is drawn; the analysis needs --scores FILE (see: diptych score --help)"
         )

@@ -22,7 +22,7 @@ from reports.papers.score_analysis import (
     usual_count,
 )
 from reports.papers.score_file import ScoreFile
-from reports.papers.writing import BAND, COLOURS, GREY, INK, Cell, PaperFigure, new_figure, paper_style, render
+from reports.papers.writing import COLOURS, GREY, INK, RULE, Cell, PaperFigure, new_figure, paper_style, render
 from reports.wording import count, number
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ COLUMNS = (
 )  # fmt: skip
 MOST_NUMBERS = 12
 """Most dimensions whose correlations are written into the map."""
-NO_PROMPTS = "the file has no two scored videos of one prompt"
+NO_PROMPTS = "no two scored videos have a prompt in common"
 ALL_EQUAL = "the scores of every prompt are all equal"
 NO_DIMENSIONS = "fewer than two dimensions vary"
 
@@ -114,8 +114,10 @@ def _ranges(axes: Axes, rows: Sequence[RangeAt]) -> None:
         if low is not None and high is not None:
             axes.plot([x[0], x[0]], [low, high], color=COLOURS[0], lw=0.9)
         axes.set_xlim(1.5, 2.5)
+        axes.set_xticks(x)
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     axes.set_ylim(0, None)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     axes.set_xlabel("videos per prompt N")
     axes.set_ylabel("max − min score")
     axes.grid(axis="y")
@@ -146,7 +148,7 @@ def _map(axes: Axes, found: Correlations) -> None:
         return
     from matplotlib import colormaps
 
-    shades = colormaps["RdBu_r"].with_extremes(bad=BAND)
+    shades = colormaps["RdBu_r"].with_extremes(bad=RULE)
     matrix = found.matrix()
     off_diagonal = np.where(np.eye(size, dtype=bool), math.nan, matrix)
     image = axes.imshow(off_diagonal, cmap=shades, vmin=-1, vmax=1, interpolation="nearest")
@@ -170,7 +172,7 @@ def _map(axes: Axes, found: Correlations) -> None:
     assert figure is not None
     bar = figure.colorbar(image, ax=axes, shrink=0.85, pad=0.02, ticks=[-1, -0.5, 0, 0.5, 1])
     bar.set_label("Pearson's r")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
 
 
 def _short(r: float) -> str:
