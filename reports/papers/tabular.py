@@ -90,7 +90,8 @@ def latex_table(lines: Sequence[Cells], layout: Layout, title: str, notes: Seque
         rows.append(" & ".join(map(_latex_cell, cells, layout.numeric)) + r" \\")
         before = line[0]
     rows.append(r"\bottomrule")
-    rows += [rf"\multicolumn{{{len(layout.heads)}}}{{l}}{{\footnotesize {escaped(note)}}} \\" for note in notes]
+    wide = rf"\multicolumn{{{len(layout.heads)}}}{{p{{0.9\linewidth}}}}"
+    rows += [rf"{wide}{{\footnotesize {escaped(note)}}} \\" for note in notes]
     return "\n".join([*rows, r"\end{tabular}", ""])
 
 
@@ -107,5 +108,8 @@ def _latex_cell(text: str, numeric: bool) -> str:
 
 def escaped(text: str) -> str:
     """``text`` with LaTeX's special characters as themselves."""
-    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    special = {
+        "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "α": r"$\alpha$",
+        "β": r"$\beta$", "−": "$-$", "×": r"$\times$", "·": r"$\cdot$",
+    }  # fmt: skip
     return "".join(special.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in text)

@@ -330,8 +330,8 @@ def test_the_gap_of_the_reproduction(published):
 
 def test_footmarks_hang_outside_the_numbers_and_notes_are_escaped():
     layout = Layout(heads=("A", "B"), places=(0.0, 0.5), numeric=(False, True))
-    tex = latex_table([("x*", "1.0**"), ("x*", "2.0")], layout, "t", ["* 50 % of a_b"])
+    tex = latex_table([("x*", "1.0**"), ("x*", "2.0")], layout, "t", ["* 50 % of a_b, α"])
     assert r"x* & 1.0\rlap{**} \\" in tex
     assert r" & 2.0 \\" in tex
-    assert r"\multicolumn{2}{l}{\footnotesize * 50 \% of a\_b} \\" in tex
+    assert r"\multicolumn{2}{p{0.9\linewidth}}{\footnotesize * 50 \% of a\_b, $\alpha$} \\" in tex
     assert draw_table([], layout, "nothing")["pdf"].startswith(b"%PDF")
