@@ -374,6 +374,62 @@ FAULTS = (
         "distance = far if",
         "tests/harness/test_power.py",
     ),
+    Fault(
+        "0.29 falls into the bin below its own",
+        "harness/histogram.py",
+        "np.rint(values * 1e6).astype(np.int64) // 10_000",
+        "np.floor(values / 0.01).astype(np.int64)",
+        "tests/models/test_weights.py",
+    ),
+    Fault(
+        "the weights lose the root",
+        "models/alignment/weights.py",
+        "return np.sqrt(found) if root else found",
+        "return found",
+        "tests/models/test_weights.py",
+    ),
+    Fault(
+        "an effective sample size without the square",
+        "models/alignment/weights.py",
+        "shares.sum() ** 2 / np.square(shares).sum()",
+        "shares.sum() / np.square(shares).sum()",
+        "tests/models/test_weights.py",
+    ),
+    Fault(
+        "equal scores become a pair",
+        "models/alignment/pairs.py",
+        "elif ranked[first].score == ranked[second].score:",
+        "elif False:",
+        "tests/models/test_pairs.py",
+    ),
+    Fault(
+        "equal scores are ranked as they come",
+        "models/alignment/pairs.py",
+        "key=lambda v: (-(v.score or 0.0), v.video)",
+        "key=lambda v: -(v.score or 0.0)",
+        "tests/models/test_pairs.py",
+    ),
+    Fault(
+        "the random loser may be a second best",
+        "models/alignment/pairs.py",
+        "generator.integers(ties, last + 1)",
+        "generator.integers(1, last + 1)",
+        "tests/models/test_pairs.py",
+    ),
+    Fault(
+        "a total is not computed again",
+        "reports/papers/published_tables.py",
+        "if self.total is not None and (problem := self.total.problem(row.values)):",
+        "if False and self.total is not None and (problem := self.total.problem(row.values)):",
+        "tests/reports/test_published.py",
+    ),
+    Fault(
+        "the range of subsets counts one video too many",
+        "reports/papers/score_analysis.py",
+        "math.comb(total - 1 - i, n - 1)",
+        "math.comb(total - i, n - 1)",
+        "tests/reports/papers/test_videodpo.py",
+    ),
 )
 
 
