@@ -13,6 +13,7 @@ from harness.errors import UsageError
 from harness.types import Data
 
 if TYPE_CHECKING:
+    from harness.metrics.omniscore.calibrate import Draft
     from harness.metrics.omniscore.presets import Preset
     from harness.store.records import Manifest, TrialRecord
 
@@ -25,7 +26,16 @@ LIGHT = (
     "temporal_flickering[frame-difference]",
     "motion_smoothness[rife]",
 )
-WORLDS = {"crafter": "crafter-9x9", "vizdoom": "vizdoom-6x8"}
+GROUPS = {
+    "light": ("real", (), "text_alignment[conse]"),
+    "light-crafter": ("crafter-9x9", ("crafter-9x9",), "text_alignment[video-text-crafter]"),
+    "light-vizdoom": ("vizdoom-6x8", ("vizdoom-6x8",), "text_alignment[video-text-vizdoom]"),
+}
+"""Preset → the clips that calibrate it, the worlds that it is for, its semantics."""
+MOTION = {
+    "": ("dynamic_degree[raft-small]", "for reports"),
+    "-pairing": ("motion_magnitude[raft-small]", "for choosing pairs, with continuous motion"),
+}
 LEFT_OPEN = (
     "seven or eight sub-scores: background consistency, which only some notes name, is a part where it is admitted",
     "weights inside quality: VBench's, 0.5 for dynamic degree and 1 for the rest",
@@ -129,7 +139,7 @@ def omniscore_validity(
         groups[group] = {m: {arm: a.model_dump() for arm, a in row.items()} for m, row in matrix.items()}
         videos = [] if sampled is None else _videos(*sampled).get(group, [])
         for name, whole in candidates().items():
-            if group in whole.worlds:
+            if whole.group == group:
                 tests = held(whole, matrix, videos, _own_faults(manifest))
                 admissions[name] = tuple(test.model_dump() for test in tests)
     sampled_id = None if sampled is None else sampled[0].run_id
@@ -159,7 +169,7 @@ def omniscore_sensitivity(
         groups = _videos(*_read(source, None, results))
     found: dict[str, Any] = {}
     for group, videos in groups.items():
-        chosen = [named(preset)] if preset is not None else [p for p in presets().values() if group in p.worlds]
+        chosen = [named(preset)] if preset is not None else [p for p in presets().values() if p.group == group]
         for one in chosen:
             found[f"{group}, {one.name}"] = sensitivity(one, videos).model_dump(mode="json")
     if not found:
@@ -241,23 +251,22 @@ def omniscore_calibrate(
     )
 
 
-def _drafts(group: str) -> list[Any]:
-    """A world's two presets: one for reports with VBench's binary rule, one for pairs with the continuous measure."""
+def _drafts(group: str) -> list[Draft]:
+    """A group's two presets: one for reports with VBench's binary rule, one for pairs with the continuous measure."""
     from harness.metrics.omniscore.calibrate import Draft
 
-    drafts = []
-    for short, world in WORLDS.items():
-        if world != group:
-            continue
-        semantics = (f"text_alignment[video-text-{short}]",)
-        for suffix, moving, what in (
-            ("", "dynamic_degree[raft-small]", "for reports"),
-            ("-pairing", "motion_magnitude[raft-small]", "for choosing pairs, with continuous motion"),
-        ):
-            summary = f"light backends on {world}, {what}"
-            metrics: Any = {"quality": (*LIGHT, moving), "semantics": semantics}
-            drafts.append(Draft(name=f"light-{short}{suffix}", summary=summary, group=world, metrics=metrics))
-    return drafts
+    return [
+        Draft(
+            name=f"{name}{suffix}",
+            summary=f"light backends, scales of {of_group} clips, {what}",
+            group=of_group,
+            worlds=worlds,
+            metrics={"quality": (*LIGHT, moving), "semantics": (semantics,)},
+        )
+        for name, (of_group, worlds, semantics) in GROUPS.items()
+        if of_group == group
+        for suffix, (moving, what) in MOTION.items()
+    ]
 
 
 def _read(run: str | Path, suite: str | None, results: str | Path | None) -> tuple[Manifest, list[TrialRecord]]:

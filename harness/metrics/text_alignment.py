@@ -1,16 +1,19 @@
-"""How well a video fits its caption, by the contrastive video-text networks of the zoo.
+"""How well a video fits its caption: by contrastive networks of the worlds, by class names for natural video.
 
 Formula: ``cos(v, t)``, with ``v`` and ``t`` the unit vectors that a network gives the video and the caption
-(Radford et al., arXiv 2103.00020: the loss; the networks are this project's own, one for each world). A ``-judge`` is the
-same of a network with other layers, another seed and other training clips: what one of them was used to choose, the
-other can judge.
+(Radford et al., arXiv 2103.00020: the loss; the networks are this project's own, one for each world). A ``-judge`` is
+the same of a network with other layers, another seed and other training clips: what one of them was used to choose,
+the other can judge. ``conse`` is the mean of two cosines: of what EfficientNet-Lite0 and X3D-XS recognise, in words,
+with the caption (Norouzi et al., arXiv 1312.5650); a proxy, and no CLIP score.
 
-Shapes: video uint8 ``[frames ≥ 1, height, width, 3]``, sides divisible by the network's tile.
+Shapes: video uint8 ``[frames ≥ 1, height, width, 3]``, sides divisible by the network's tile; for ``conse`` four frames
+or more, sides of at least 32 pixels.
 Range: [-1, 1]; its zero means nothing, and the networks' scales differ: only differences of one network are compared.
 Unit: cosine.
 Direction: higher is better.
 Minimum n: 6 blocks for a verdict.
-Preprocessing: RGB to [-1, 1]; frames are never resized. In float32 on the CPU, whatever the run's device.
+Preprocessing: RGB to [-1, 1]; frames are not resized but for ``conse``'s classifiers. In float32 on the CPU, whatever
+the run's device.
 Errors: an empty caption or words that the network does not know (:class:`harness.errors.UsageError`), frames that it
 cannot take (the same); weights that are not on this machine (:class:`harness.assets.locate.AbsentError`). None without
 a caption.
@@ -89,3 +92,24 @@ for _name, (_summary, _worlds) in NETWORKS.items():
             needs=("caption",),
         )
     )
+
+register("metric", "text_alignment[conse]")(
+    Metric(
+        name="text_alignment[conse]",
+        summary="cosine of video and caption by the names of the classes that are seen: natural video, any words",
+        unit="cosine",
+        direction="higher",
+        scale="difference",
+        compute=by_scorer("conse"),
+        quality=True,
+        packages=("tokenizers", "torch", "torchvision", "transformers"),
+        assets=(
+            "efficientnet-lite0-imagenet",
+            "minilm-l6-v2",
+            "minilm-l6-v2-config",
+            "minilm-l6-v2-tokenizer",
+            "x3d-xs-k400-int8dq",
+        ),
+        needs=("caption",),
+    )
+)

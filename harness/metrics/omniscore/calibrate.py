@@ -32,13 +32,15 @@ class Draft(Data):
     Attributes:
         name: Such as ``"light-crafter"``.
         summary: One line.
-        group: The world whose clips calibrate it.
+        group: Group of the clips that calibrate it.
+        worlds: Worlds whose clips it is for; any if empty.
         metrics: Side → its metrics.
     """
 
     name: str
     summary: str
     group: str
+    worlds: tuple[str, ...] = ()
     metrics: dict[Side, tuple[str, ...]]
 
 
@@ -107,7 +109,8 @@ def candidate(
         parts=tuple(parts),
         source=source,
         left_open=tuple(left_open),
-        worlds=(draft.group,),
+        worlds=draft.worlds,
+        group=draft.group,
     )
 
 
