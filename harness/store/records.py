@@ -18,7 +18,7 @@ SCHEMA_VERSION = 3
 Status = Literal["finished", "failed"]
 
 IMPORTED = "imported"
-"""Flag of a trial, and key of a run's info, that come from another tool's files."""
+"""Flag of a trial, and key of a run's context and info, that come from another tool's files."""
 
 FLAGS = {
     IMPORTED: "read from another tool's result files, not measured here",
@@ -239,8 +239,11 @@ class Manifest(Data):
 
     @property
     def imported(self) -> bool:
-        """True for a run that was read from another tool's files: nothing of it was, or can be, run here."""
-        return IMPORTED in self.info
+        """True for a run that was read from another tool's files: nothing of it was, or can be, run here.
+
+        The context says so, which the comparability key covers: info could be added to any run.
+        """
+        return IMPORTED in self.context
 
     @property
     def absent_metrics(self) -> dict[str, str]:

@@ -87,7 +87,7 @@ def import_run(
     plan = make_plan(found, suite)
     pairs = {name: _pairs(found, name) for name in found.dimensions}
     root = usable_folder(results_root(results), "results folder")
-    context = {"imported": "VBench's result files: the machine, versions and weights behind them are not known"}
+    context = {IMPORTED: "VBench's result files: the machine, versions and weights behind them are not known"}
     info = info_facts()
     manifest = Manifest(
         run_id=new_run_id(SCALE),
@@ -177,7 +177,8 @@ def make_records(found: Matched, plan: Plan, labels: tuple[str, str]) -> list[Tr
             error = TrialError(type="NoValue", message=f"{trial.arm} {what}")
             records.append(TrialRecord(**facts, status="failed", error=error))
             continue
-        values = {metric_name(dimension): found.sides[side][dimension].get(video) for dimension in found.dimensions}
+        judged = [dimension for dimension in found.dimensions if video in found.sides[side][dimension]]
+        values = {metric_name(dimension): found.sides[side][dimension][video] for dimension in judged}
         prompt = hashlib.sha256(trial.block.case.encode()).hexdigest()
         records.append(TrialRecord(**facts, status="finished", values=values, hashes={"prompt": prompt}))
     return records

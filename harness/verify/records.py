@@ -149,7 +149,8 @@ def check_complete(
     every other half that the same maker made has one.
     """
     makers = {arm.name: arm.maker for arm in manifest.suite.arms}
-    names = [name for name in judged_metrics(manifest.suite) if name not in manifest.absent_metrics]
+    told = {name for name, metric in metrics.items() if metric.told}  # another tool leaves out what it pleases
+    names = [name for name in judged_metrics(manifest.suite) if name not in {*told, *manifest.absent_metrics}]
     finished = [record for record in records.values() if record.status == "finished"]
     valued: dict[tuple[BlockKey, str | None, str], str] = {}
     for record in finished:
@@ -164,9 +165,7 @@ def check_complete(
         for name in names:
             metric = metrics.get(name)
             twin = valued.get((record.block, makers.get(record.arm), name))
-            if metric is None or metric.told:  # another tool leaves out what it pleases
-                continue
-            if metric.quality and name in record.values and record.values[name] is None and twin:
+            if metric is not None and metric.quality and name in record.values and record.values[name] is None and twin:
                 why = f"{name} is null, but {twin}, of the same block and maker, has a value"
                 notes.problem("value", name_of(record), why)
 

@@ -279,6 +279,16 @@ def test_a_changed_plan_of_an_imported_run_is_found(tmp_path, two, change):
     assert "plan" in {problem.what for problem in verified(run.path).problems}
 
 
+def test_a_run_does_not_become_an_imported_one_by_a_word_in_its_info(tmp_path, two):
+    run = imported(tmp_path, *two)
+    file = run.path / "manifest.json"
+    manifest = json.loads(file.read_text())
+    del manifest["context"]["imported"]
+    file.write_text(json.dumps(manifest))
+    assert not RunStore.open(run.path).manifest.imported
+    assert {"key", "plan", "pair"} <= {problem.what for problem in verified(run.path).problems}
+
+
 def test_an_imported_run_cannot_be_run_here(tmp_path, two):
     run = imported(tmp_path, *two)
     assert resume_run(run.path, registry=load_builtin()).finished == 120  # nothing is missing
