@@ -59,11 +59,11 @@ class SentenceEmbedder:
         self._tokenizer.enable_truncation(MOST_WORDS)
         self._tokenizer.enable_padding()
         with torch.random.fork_rng(devices=[]):  # torch draws first weights from its global generator
-            self._network: Any = BertModel(BertConfig.from_json_file(str(paths["shape"])), add_pooling_layer=False)
+            network: Any = BertModel(BertConfig.from_json_file(str(paths["shape"])), add_pooling_layer=False)
         tensors = {name: value for name, value in load_file(paths["weights"]).items() if not name.startswith("pooler.")}
         tensors.pop("embeddings.position_ids", None)
-        self._network.load_state_dict(tensors)
-        self._network.eval().requires_grad_(requires_grad=False).to(device=device)
+        network.load_state_dict(tensors)
+        self._network = network.eval().requires_grad_(requires_grad=False).to(device)
         self.sha256 = {asset: file_sha256(paths[part]) for part, asset in FILES.items()}
 
     def __call__(self, texts: Sequence[str]) -> Tensor:
@@ -96,8 +96,9 @@ def combined(probabilities: Tensor, names: Tensor, most: int) -> Tensor:
         tensor([0.8944, 0.4472, 0.0000])
     """
     found = probabilities.topk(most)
-    mixed = found.values @ names[found.indices]
-    return mixed / mixed.norm()
+    mixed: Tensor = found.values @ names[found.indices]
+    unit: Tensor = mixed / mixed.norm()
+    return unit
 
 
 class Conse:
