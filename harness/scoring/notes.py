@@ -31,6 +31,7 @@ def notes_of(
     if question.pairs and alone and question.reference is not None:
         some = _some(str(path.relative_to(question.reference)) for path in alone)
         notes.append(f"{len(alone)} of {len(references)} reference videos belong to no video: {some}")
+    notes += [note for name in question.composites for note in _composite(name, scored)]
     if ignored:
         what = "1 file was" if ignored == 1 else f"{ignored} files were"
         notes.append(f"{what} not looked at, with suffixes that are not those of videos")
@@ -38,6 +39,26 @@ def notes_of(
         what = "1 damaged line" if kept.torn == 1 else f"{kept.torn} damaged lines"
         notes.append(f"{what} of {kept.folder} set aside (scores.torn), and computed again")
     return tuple(notes)
+
+
+def _composite(name: str, scored: Scored) -> list[str]:
+    """What a preset of OmniScore reads out of its sources, and how many values lay beyond its scales."""
+    from harness.metrics.omniscore.total import presets
+
+    preset = presets().get(name.removeprefix("omniscore[").removesuffix("]"))
+    if preset is None:  # a composite of a plug-in
+        return []
+    said = [f"{name} is version {preset.version}, {preset.summary}: {', '.join(preset.metrics)}"]
+    said += [f"{name} leaves out {dimension}: it {why}" for dimension, why in preset.dropped.items()]
+    said += [f"{name} reads what its sources leave open: {choice}" for choice in preset.left_open]
+    totals = [
+        preset.total(video.scores)
+        for video in scored.videos
+        if all(video.scores.get(m) is not None for m in preset.metrics)
+    ]
+    clipped = Counter(metric for total in totals for metric in total.clipped)
+    rates = ", ".join(f"{metric} {count / len(totals):.0%}" for metric, count in clipped.most_common())
+    return [*said, *([f"{name} clips values beyond its scales: {rates} of {len(totals)} videos"] if rates else [])]
 
 
 def _lossy(what: str, facts: Sequence[VideoFacts]) -> list[str]:

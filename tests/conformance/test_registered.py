@@ -21,14 +21,24 @@ ENTRIES = [entry for kind, _ in PACKAGES for entry in REGISTRY.list(kind)]
 SLOW = {("model", "llama-like-101m-random"), ("model", "video-transformer-crafter-15x24"), ("maker", "decoding")}
 SLOW |= {("suite", name) for name in ("decoding", "decoding-fidelity", "decoding-vizdoom", "null-vizdoom")}
 SLOW |= {("suite", "decoding-finetune"), ("maker", "decoding-shape")}
+SLOW |= {("suite", "omniscore-samples"), ("suite", "omniscore-sanity")}
 """Suites run every arm on every case; null stands for them."""
 NEEDS_VIZDOOM = {("world", "vizdoom-6x8"), ("suite", "decoding-vizdoom"), ("suite", "null-vizdoom")}
 EXPECTED = {
-    "suite": {"decoding", "decoding-vizdoom", "null", "null-vizdoom"},
+    "suite": {"decoding", "decoding-vizdoom", "null", "null-vizdoom", "omniscore-sanity", "omniscore-samples"},
     "schedule": {"sequential", "diagonal", "diagonal-st", "frame-at-once"},
     "world": {"crafter-9x9", "crafter-15x24", "vizdoom-6x8"},
     "maker": {"decoding"},
     "comparer": {"lpips-alex", "st-lpips-alex"},
+    "scorer": {
+        "brisque",
+        "nima-mobilenet",
+        "subject-efficientnet-lite0",
+        "background-efficientnet-lite0",
+        "motion-raft-small",
+        "motion-dis",
+        "smoothness-rife",
+    },
     "metric": {
         "frames_per_second",
         "tokens_per_second",
@@ -51,6 +61,17 @@ EXPECTED = {
         "action_f1[idm-vizdoom]",
         "frechet[idm-vizdoom]",
         "kvd[idm-vizdoom]",
+        "imaging_quality[brisque]",
+        "aesthetic_quality[nima-mobilenet]",
+        "subject_consistency[efficientnet-lite0]",
+        "background_consistency[efficientnet-lite0]",
+        "temporal_flickering[frame-difference]",
+        "motion_smoothness[rife]",
+        "motion_magnitude[raft-small]",
+        "motion_magnitude[dis]",
+        "dynamic_degree[raft-small]",
+        "dynamic_degree[dis]",
+        "text_alignment[conse]",
     },
 }
 

@@ -1,4 +1,4 @@
-"""Text alignment by class names: the arithmetic by hand, short clips and empty captions, and captions for every clip."""
+"""Text alignment by class names: the arithmetic by hand, short clips, empty captions, captions for every clip."""
 
 from __future__ import annotations
 

@@ -1,0 +1,130 @@
+"""``diptych omniscore``: presets, the matrix of faults, readings and scales, from runs that are drawn here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.cli.builtin import load_builtin
+from harness.cli.main import run
+from harness.plan import make_plan
+from harness.store.records import Manifest, TrialRecord
+from harness.store.run_store import RunStore
+
+CLIPS = 8
+
+
+def drawn_run(results: Path, suite: str, scale: str, seed: int) -> str:
+    """A run of a suite whose values are drawn: faults cost every metric that they belong to."""
+    asked = load_builtin().get("suite", suite)
+    cases = [case for case in asked.scales[scale].cases if case.group == "crafter-9x9"][:CLIPS]
+    few = asked.scales[scale].model_copy(update={"cases": tuple(cases)})
+    asked = asked.model_copy(update={"scales": {scale: few}})
+    plan = make_plan(asked, scale, seed)
+    own = {(e.arm, e.metric) for e in asked.expectations}
+    draw = np.random.default_rng(seed)
+    manifest = Manifest(
+        run_id=f"20260101T000000Z-{scale}-{seed:06x}", suite=asked, plan=plan, device="cpu", threads=1,
+        created_at="2026-01-01T00:00:00+00:00", comparability_key="k",
+    )  # fmt: skip
+    with RunStore.create(results, manifest) as store:
+        for trial in plan.trials:
+            values = {}
+            for metric in asked.metrics:
+                better = load_builtin().get("metric", metric).direction == "higher"
+                value = draw.normal(0.8, 0.02) - (0.5 if (trial.arm, metric) in own else 0.0)
+                values[metric] = None if "vizdoom" in metric else value if better else 1 - value
+            tokens = hashlib.sha256(repr((trial.arm, trial.block.case)).encode()).hexdigest()
+            store.append(
+                TrialRecord(
+                    index=trial.index, block=trial.block, arm=trial.arm, seed=trial.seed, session=0, status="finished",
+                    started_at="2026-01-01T00:00:00+00:00", values=values, seconds=[1.0],
+                    hashes={"prompt": "p", "noise": "n", "weights": "w", "tokens": tokens},
+                )
+            )  # fmt: skip
+    return manifest.run_id
+
+
+def call(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, Any, str]:
+    code = run(["omniscore", *arguments, "--json"])
+    said = capfd.readouterr()
+    return code, json.loads(said.out.splitlines()[-1]) if said.out else None, said.err
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> dict[str, str]:
+    return {
+        "sanity": drawn_run(tmp_path, "omniscore-sanity", "calibration", 1),
+        "samples": drawn_run(tmp_path, "omniscore-samples", "calibration", 2),
+        "tested": drawn_run(tmp_path, "omniscore-sanity", "small", 3),
+    }
+
+
+def test_a_matrix_of_faults_has_own_and_other_ones(runs, tmp_path, capfd):
+    code, found, _ = call(capfd, "validity", runs["tested"], "--results", str(tmp_path))
+    assert code == 0
+    row = found["groups"]["crafter-9x9"]["temporal_flickering[frame-difference]"]
+    assert row["flicker-3"]["value"] == 1.0
+    assert row["flicker-3"]["cases"] == CLIPS
+    assert 0.2 < row["blur-3"]["value"] < 0.8
+    assert "clean" not in row
+
+
+def test_scales_are_written_with_their_set_and_read_back(runs, tmp_path, capfd):
+    path = tmp_path / "presets.json"
+    arguments = (runs["sanity"], "--samples", runs["samples"], "-o", str(path), "--results", str(tmp_path))
+    code, found, _ = call(capfd, "calibrate", *arguments)
+    assert code == 0
+    assert found["presets"] == ["light-crafter", "light-crafter-pairing"]
+    written = json.loads(path.read_text())
+    assert written["calibration"]["set_sha256"] == found["set_sha256"]
+    assert written["calibration"]["clips"] == CLIPS * len(load_builtin().get("suite", "omniscore-sanity").arms)
+    parts = {part["metric"]: part for part in written["presets"][0]["parts"]}
+    brisque = parts["imaging_quality[brisque]"]
+    assert brisque["worst"] > brisque["best"]
+    assert parts["dynamic_degree[raft-small]"]["weight"] == 0.5
+    assert (parts["dynamic_degree[raft-small]"]["worst"], parts["dynamic_degree[raft-small]"]["best"]) == (0, 1)
+    assert call(capfd, "calibrate", *arguments)[1]["set_sha256"] == found["set_sha256"]
+    shares = [a["variance_share"] for a in written["admissions"]["light-crafter"]]
+    assert sum(shares) == pytest.approx(1)
+
+
+def test_clips_that_are_tested_on_do_not_calibrate(runs, tmp_path, capfd):
+    code, _, err = call(capfd, "calibrate", runs["tested"], "-o", str(tmp_path / "p.json"), "--results", str(tmp_path))
+    assert code == 2
+    assert "whose clips are tested on" in err
+    assert "diptych run omniscore-sanity --scale calibration" in err
+    assert not (tmp_path / "p.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("validity", "{samples}"), "is of suite 'omniscore-samples'"),
+        (("validity", "nothing"), "unknown run 'nothing'"),
+        (("presets", "lihgt"), "unknown OmniScore preset 'lihgt'"),
+        (("sensitivity", "{samples}", "--preset", "none"), "unknown OmniScore preset 'none'"),
+    ],
+)
+def test_a_mistake_gets_one_line(runs, tmp_path, capfd, arguments, words):
+    results = () if arguments[0] == "presets" else ("--results", str(tmp_path))
+    code, _, err = call(capfd, *(text.format(**runs) for text in arguments), *results)
+    assert code == 2
+    assert words in err
+    assert "Traceback" not in err
+
+
+def test_presets_show_what_they_are_made_of(capfd):
+    code, found, _ = call(capfd, "presets")
+    assert code == 0
+    for preset in found["presets"]:
+        assert preset["parts"]
+        assert preset["left_open"]
+    assert run(["omniscore", "presets"]) == 0
+    said = capfd.readouterr().out
+    assert all(f"omniscore[{preset['name']}]" in said for preset in found["presets"])
