@@ -1,9 +1,9 @@
 """How well a video fits its caption, by the contrastive video-text networks of the zoo.
 
 Formula: ``cos(v, t)``, with ``v`` and ``t`` the unit vectors that a network gives the video and the caption
-(Radford et al., arXiv 2103.00020: the loss; the networks are this project's own, one for each world). A ``-judge`` is the
-same of a network with other layers, another seed and other training clips: what one of them was used to choose, the
-other can judge.
+(Radford et al., arXiv 2103.00020: the loss; the networks are this project's own, one for each world). A ``-judge`` is
+the same of a network with other layers, another seed and other training clips: what one of them was used to choose,
+the other can judge.
 
 Shapes: video uint8 ``[frames ≥ 1, height, width, 3]``, sides divisible by the network's tile.
 Range: [-1, 1]; its zero means nothing, and the networks' scales differ: only differences of one network are compared.
@@ -11,9 +11,9 @@ Unit: cosine.
 Direction: higher is better.
 Minimum n: 6 blocks for a verdict.
 Preprocessing: RGB to [-1, 1]; frames are never resized. In float32 on the CPU, whatever the run's device.
-Errors: an empty caption or words that the network does not know (:class:`harness.errors.UsageError`), frames that it
-cannot take (the same); weights that are not on this machine (:class:`harness.assets.locate.AbsentError`). None without
-a caption.
+Errors: an empty caption, words that the network does not know, and frames that it cannot take have no value
+(:class:`harness.errors.NoValueError`, which says why); weights that are not on this machine make the metric absent.
+None without a caption.
 
 Example:
     The networks live in other rooms; any registered text scorer does.
@@ -35,6 +35,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.errors import NoValueError, UsageError
 from harness.protocols import TextScorer
 from harness.registry import REGISTRY, register
 from harness.types import Made, Metric
@@ -59,9 +60,12 @@ def alignment(video: NDArray[np.uint8], caption: str, network: TextScorer) -> fl
     """Return the cosine of a video uint8 ``[frames, height, width, 3]`` and its caption.
 
     Raises:
-        DiptychError: A caption or frames that the network does not take.
+        NoValueError: A caption or frames that the network does not take.
     """
-    return float(network.similarities([video], [caption])[0, 0])
+    try:
+        return float(network.similarities([video], [caption])[0, 0])
+    except UsageError as error:
+        raise NoValueError(str(error)) from error
 
 
 def by_scorer(name: str) -> Callable[[Made], float | None]:

@@ -34,7 +34,15 @@ load_builtin()
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 60, 220), "white": (240, 240, 240)}
 WAYS = {"left": -1, "right": 1, "nowhere": 0}
 WORDS = (*COLOURS, "square", "going", *WAYS)
-TINY = {"tile_pixels": 4, "tile_width": 16, "heads": 2, "width": 16, "time_width": 32, "text_width": 16, "embedding": 16}
+TINY = {
+    "tile_pixels": 4,
+    "tile_width": 16,
+    "heads": 2,
+    "width": 16,
+    "time_width": 32,
+    "text_width": 16,
+    "embedding": 16,
+}
 BOTH = (("tiles", "attention"), ("volume", "recurrent"))
 
 
@@ -173,7 +181,10 @@ def test_words_are_split_and_numbered_whatever_stands_between_them() -> None:
     [
         ("", r"the caption '' is empty\. Valid words: blue, going, green"),
         (" ;.", "is empty"),
-        ("red squre; going lefft", r"'squre' \(did you mean 'square'\?\), 'lefft' \(did you mean 'left'\?\)\. Valid words: "),
+        (
+            "red squre; going lefft",
+            r"'squre' \(did you mean 'square'\?\), 'lefft' \(did you mean 'left'\?\)\. Valid words: ",
+        ),
         ("zzz", r"unknown words in the caption 'zzz': 'zzz'\. Valid words: blue, .*Such as: 'red square; going left'"),
         ("red red red red red red red", "has 7 words, more than 6"),
     ],
