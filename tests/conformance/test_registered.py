@@ -29,6 +29,12 @@ EXPECTED = {
     "world": {"crafter-9x9", "crafter-15x24", "vizdoom-6x8"},
     "maker": {"decoding"},
     "comparer": {"lpips-alex", "st-lpips-alex"},
+    "text-scorer": {
+        "video-text-crafter",
+        "video-text-crafter-judge",
+        "video-text-vizdoom",
+        "video-text-vizdoom-judge",
+    },
     "metric": {
         "frames_per_second",
         "tokens_per_second",
@@ -51,6 +57,10 @@ EXPECTED = {
         "action_f1[idm-vizdoom]",
         "frechet[idm-vizdoom]",
         "kvd[idm-vizdoom]",
+        "text_alignment[video-text-crafter]",
+        "text_alignment[video-text-crafter-judge]",
+        "text_alignment[video-text-vizdoom]",
+        "text_alignment[video-text-vizdoom-judge]",
     },
 }
 
