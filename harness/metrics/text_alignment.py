@@ -1,7 +1,6 @@
 """How well a video fits its caption, by the contrastive video-text networks of the zoo.
 
-Formula: ``cos(v, t)``, with ``v`` and ``t`` the unit vectors that a network gives the video and the caption
-(Radford et al., arXiv 2103.00020: the loss; the networks are this project's own, one for each world). A ``-judge`` is
+Formula: ``cos(v, t)``, with ``v`` and ``t`` the vectors that a network gives the video and the caption. A ``-judge`` is
 the same of a network with other layers, another seed and other training clips: what one of them was used to choose,
 the other can judge.
 
@@ -14,6 +13,8 @@ Preprocessing: RGB to [-1, 1]; frames are never resized. In float32 on the CPU, 
 Errors: an empty caption, words that the network does not know, and frames that it cannot take have no value
 (:class:`harness.errors.NoValueError`, which says why); weights that are not on this machine make the metric absent.
 None without a caption.
+Reference: Radford et al., Learning transferable visual models from natural language supervision, ICML 2021 (arXiv
+2103.00020), for the loss; the networks are this project's own, one for each world (``models/zoo/video_text_*.md``).
 
 Example:
     The networks live in other rooms; any registered text scorer does.
