@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harness.cli.facts import PlanFacts, ReportFacts, RunFacts
     from harness.cli.figures import FiguresFacts, write_figures
     from harness.cli.frames import Run, findings_frame, load_run, trials_frame
+    from harness.cli.importing import import_vbench
     from harness.cli.listing import Item, Listing, list_items
     from harness.cli.power import suite_power
     from harness.cli.running import resume_run, run_suite
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from harness.store.records import BlockKey, Manifest, Plan, TrialRecord
     from harness.store.run_store import RunStore
     from harness.types import Arm, Case, Conclusion, Estimate, Finding, Made, Metric, Scale, Suite, Threshold
+    from harness.vbench.facts import VBenchFacts
 
 __version__ = "0.1.0.dev0"
 
@@ -57,6 +59,7 @@ _HOMES = {
     "harness.cli.assets": ("AssetsFacts", "asset_path", "fetch_assets", "list_assets", "verify_assets"),
     "harness.cli.checking": ("CheckFacts", "check_component"),
     "harness.cli.checks": ("Check", "check_machine"),
+    "harness.cli.importing": ("import_vbench",),
     "harness.cli.listing": ("Item", "Listing", "list_items"),
     "harness.cli.figures": ("FiguresFacts", "write_figures"),
     "harness.cli.training": (
@@ -108,6 +111,7 @@ _HOMES = {
         "Suite",
         "Threshold",
     ),
+    "harness.vbench.facts": ("VBenchFacts",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -145,6 +149,7 @@ __all__ = [
     "Threshold",
     "TrialRecord",
     "UsageError",
+    "VBenchFacts",
     "__version__",
     "aggregate_runs",
     "asset_path",
@@ -159,6 +164,7 @@ __all__ = [
     "fetch_assets",
     "findings_frame",
     "get_suite",
+    "import_vbench",
     "list_assets",
     "list_items",
     "list_results",

@@ -93,6 +93,8 @@ class TextScorer(Protocol):
     Attributes:
         example: A caption in the words that it knows.
         least_side: Smallest height and width that it takes, in pixels.
+
+    One that takes any words says so by ``open_vocabulary = True``.
     """
 
     example: str

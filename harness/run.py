@@ -158,6 +158,9 @@ def resume_run(
         store.lock()
         if not missing_trials(manifest.plan, store.records(), retry_failed):
             return finish(store, metrics, analyse)
+        if manifest.imported:
+            why = "was read from another tool's files; none of its trials can be run here"
+            raise DiptychError(f"run {manifest.run_id} {why}. Import it again: diptych import --help")
         request = Request(
             suite=manifest.suite,
             plan=manifest.plan,

@@ -297,6 +297,8 @@ class Metric:
             :class:`harness.errors.NoValueError` where one is missing.
         needs: What of :class:`Made` a metric of quality reads beside the video: ``"reference"``, ``"caption"``; empty
             for one that judges a video alone.
+        told: True for what another tool measured and an importer reads from its files: it cannot be computed here, and
+            has a value only of the cases that the tool judged by it.
     """
 
     name: str
@@ -321,6 +323,7 @@ class Metric:
     parts: tuple[str, ...] = ()
     combine: Callable[[Mapping[str, float | None]], float] | None = None
     needs: tuple[Literal["reference", "caption"], ...] = ("reference",)
+    told: bool = False
 
     def applies(self, made: Made) -> bool:
         """False for a clip of a world that the metric's network was not made for."""

@@ -203,8 +203,8 @@ def _caption(findings: Sequence[Finding], metric: Metric | None, ratio: bool, un
     return " ".join(p for p in parts if p)
 
 
-def threshold_table(suite: Suite, metrics: Mapping[str, Metric]) -> Table:
-    """The non-inferiority margin and every declared threshold, each with its reason."""
+def threshold_table(suite: Suite, metrics: Mapping[str, Metric], *, imported: bool = False) -> Table:
+    """The non-inferiority margin and every declared threshold, each with its reason; imports fix none before."""
     known = metrics.get(suite.primary_quality)
     sign = MINUS if known is None or known.direction == "higher" else "+"
     margin = with_unit(f"{sign}{plain(suite.margin)}", known.unit if known else "")
@@ -217,7 +217,8 @@ def threshold_table(suite: Suite, metrics: Mapping[str, Metric]) -> Table:
         tau = level_text(t.tau) if ratio else with_unit(plain(t.tau), metric.unit if metric else "")
         rows.append((Cell(metric_title(t.metric)), Cell(f"±{tau}"), Cell(t.why or ABSENT)))
     columns = (Column("Metric"), Column("Threshold", kind="number"), Column("Why"))
-    return Table("Thresholds, fixed before measuring", "", columns, tuple(rows))
+    title = "Thresholds, chosen at the import" if imported else "Thresholds, fixed before measuring"
+    return Table(title, "", columns, tuple(rows))
 
 
 def overview_table(findings: Sequence[Finding], title: str = "Findings") -> Table:

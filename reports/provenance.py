@@ -22,7 +22,7 @@ def run_facts(reading: Reading) -> Iterator[tuple[str, str]]:
     yield "Suite", f"{m.suite.name}, version {m.suite.version}, scale {m.plan.scale}"
     yield "Schema version", str(m.schema_version)
     yield "Seed", f"{m.plan.seed}; order of arms {m.plan.order_seed}"
-    yield "Device", f"{m.device}, {count(m.threads, 'thread')}"
+    yield "Device", "not known: imported" if m.imported else f"{m.device}, {count(m.threads, 'thread')}"
     yield (
         "Trials",
         (

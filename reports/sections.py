@@ -134,7 +134,7 @@ def build_section(reading: Reading, metrics: Mapping[str, Metric], key: str, row
         diptychs=tuple(shown),
         notes=(*_notes(reading), *without_videos),
         failures=_failures(reading),
-        thresholds=threshold_table(reading.manifest.suite, metrics),
+        thresholds=threshold_table(reading.manifest.suite, metrics, imported=reading.manifest.imported),
         methods=tuple(_methods(reading)),
         facts=tuple(run_facts(reading)),
         context=facts_table("Context: what can change the numbers", context),

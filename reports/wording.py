@@ -175,6 +175,7 @@ def metric_title(name: str) -> str:
     """Turn a metric's name into words without its unit: ``frame_latency_seconds`` → ``Frame latency``."""
     base, bracket, space = name.partition("[")
     base = base.removesuffix("_bytes") if base.endswith("_bytes") else re.sub(r"(?<!per)_seconds$", "", base)
+    base = base.replace("vbench/", "VBench ")
     words = TITLES.get(base) or sentence_case(base.replace("_", " "))
     return f"{words} [{space}" if bracket else words
 

@@ -1,7 +1,7 @@
 """What OmniScore says of several videos of one prompt: how far the best and the worst lie apart, and by what.
 
-Four videos a prompt from the model itself, as VideoDPO collects them, and the same by diagonal decoding. Within a prompt
-nothing differs but the drawn tokens; the variance that is left is what pairs are chosen by.
+Four videos a prompt from the model itself, as VideoDPO collects them, and the same by diagonal decoding. Within a
+prompt nothing differs but the drawn tokens; the variance that is left is what pairs are chosen by.
 """
 
 from __future__ import annotations

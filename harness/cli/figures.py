@@ -1,18 +1,36 @@
-"""Paper figures as a verb: which runs are drawn, from which published numbers, into which folder."""
+"""Paper figures as a verb: which runs or scores are drawn, from which published numbers, into which folder."""
 
 from __future__ import annotations
 
 import importlib.resources
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from harness.cli.builtin import load_builtin, reach
 from harness.cli.verbs import load_metrics
 from harness.errors import UsageError, unknown
 from harness.types import Data
 
-PAPERS = {"diagd": ("reports.papers.diagd:draw_diagd", "reports.papers.diagd:SUITES")}
+
+@dataclass(frozen=True)
+class Paper:
+    """How a paper's figures are made.
+
+    Attributes:
+        draw: Where the function is.
+        suites: Where the names of the suites are whose runs are drawn; None where scores of videos are.
+    """
+
+    draw: str
+    suites: str | None = None
+
+
+PAPERS = {
+    "diagd": Paper("reports.papers.diagd:draw_diagd", "reports.papers.diagd:SUITES"),
+    "videodpo": Paper("reports.papers.videodpo:draw_videodpo"),
+}
 DEFAULT_FOLDER = Path("figures")
 
 
@@ -24,57 +42,79 @@ class FigureFile(Data):
 
 
 class FiguresFacts(Data):
-    """What was written, and from which runs.
+    """What was written, and from what.
 
     Attributes:
         paper: Which paper.
         files: Figure by figure.
         runs: Ids of the runs that were drawn.
+        scores: The file of scores that was drawn, or None.
         notes: What a reader must know, such as suites without a run.
     """
 
     paper: str
     files: tuple[FigureFile, ...]
     runs: tuple[str, ...]
+    scores: Path | None = None
     notes: tuple[str, ...] = ()
 
 
 def write_figures(
-    paper: str, output: Path | None = None, *, runs: Sequence[str | Path] = (), results: str | Path | None = None
+    paper: str,
+    output: Path | None = None,
+    *,
+    runs: Sequence[str | Path] = (),
+    results: str | Path | None = None,
+    scores: Path | None = None,
+    composite: str | None = None,
 ) -> FiguresFacts:
-    """Write a paper's figures and tables from published numbers and measured runs; the same runs give the same bytes.
+    """Write a paper's figures and tables from what is published and measured; the same inputs give the same bytes.
 
     Args:
-        paper: ``"diagd"``.
+        paper: ``"diagd"`` or ``"videodpo"``.
         output: Folder; ``figures/PAPER`` in the working directory if None.
         runs: Paths, or unique prefixes of run ids; if there are none, the newest finished run of all arms of each of
             the paper's suites, among the results and the committed baselines. Without any, only what is published and
-            what follows from the schedules is drawn, and the titles say so.
+            what follows from the schedules is drawn, and the titles say so. Of ``"diagd"`` alone.
         results: Where runs are kept.
+        scores: File of scores of videos: the JSON document of ``diptych score``, or a CSV file with the columns
+            ``video``, ``prompt`` and one for each score. Of ``"videodpo"`` alone; without it, only what is published
+            is drawn.
+        composite: The score in it that ranks videos; the one that begins with ``omniscore`` if None.
 
     Returns:
         Every file with its SHA-256.
 
     Raises:
-        UsageError: No such paper, a run of another suite, or two of one suite.
-        DiptychError: A run cannot be read, or the folder not be written to.
+        UsageError: No such paper, a run of another suite, two of one suite, or scores that say something impossible.
+        DiptychError: A run or a file cannot be read, or the folder not be written to.
     """
-    import hashlib
-
-    from harness.files import usable_folder, write_atomically
-    from harness.store.locate import find_run, results_root
+    from harness.files import usable_folder
 
     if paper not in PAPERS:
         raise unknown("paper", paper, PAPERS, "diptych figures --help")
-    draw, suites = (reach(target) for target in PAPERS[paper])
-    assert callable(draw)
-    assert isinstance(suites, tuple)
-    registry = load_builtin()
-    root = results_root(results)
-    folders = _chosen([find_run(run, root) for run in runs], suites) if runs else _newest(root, suites)
     folder = DEFAULT_FOLDER / paper if output is None else output.expanduser()
+    drawn_suites = PAPERS[paper].suites
+    if drawn_suites is None:
+        if runs:
+            raise UsageError(f"figures of {paper} are drawn from scores, not from runs; give --scores FILE.")
+        if composite is not None and scores is None:
+            raise UsageError("--composite names a score of a file; give --scores FILE, too.")
+        drawn = _drawer(paper)(published_file(paper), scores=scores, composite=composite)
+        usable_folder(folder, "folder for figures", "Choose another with -o DIR.")
+        note = (
+            "no scores: only what is published is drawn; the analysis needs --scores FILE (see: diptych score --help)"
+        )
+        notes = () if scores else (note,)
+        return FiguresFacts(paper=paper, files=_written(folder, drawn), runs=(), scores=scores, notes=notes)
+    if scores is not None or composite is not None:
+        raise UsageError(f"figures of {paper} are drawn from runs, not from scores; give --run RUN.")
+    suites = reach(drawn_suites)
+    assert isinstance(suites, tuple)
+    folders = _runs_drawn(runs, results, suites)
     usable_folder(folder, "folder for figures", "Choose another with -o DIR.")
-    content: dict[str, bytes] = draw(
+    registry = load_builtin()
+    drawn = _drawer(paper)(
         published_file(paper),
         list(folders.values()),
         describe=reach("models.decoding.describe:describe_schedule"),
@@ -82,16 +122,38 @@ def write_figures(
         sizes=_sizes(registry),
         metrics=load_metrics(),
     )
+    lacking = [suite for suite in suites if suite not in folders]
+    notes = (f"no run of {', '.join(lacking)}: nothing measured is drawn of it",) if lacking else ()
+    names = tuple(path.name for path in folders.values())
+    return FiguresFacts(paper=paper, files=_written(folder, drawn), runs=names, notes=notes)
+
+
+def _drawer(paper: str) -> Callable[..., Mapping[str, bytes]]:
+    draw = reach(PAPERS[paper].draw)
+    assert callable(draw)
+    return cast("Callable[..., Mapping[str, bytes]]", draw)
+
+
+def _runs_drawn(runs: Sequence[str | Path], results: str | Path | None, suites: Sequence[str]) -> dict[str, Path]:
+    """The runs that were named, or the newest ones, by suite."""
+    from harness.store.locate import find_run, results_root
+
+    root = results_root(results)
+    return _chosen([find_run(run, root) for run in runs], suites) if runs else _newest(root, suites)
+
+
+def _written(folder: Path, content: Mapping[str, bytes]) -> tuple[FigureFile, ...]:
+    """Write files, and say what they are."""
+    import hashlib
+
+    from harness.files import write_atomically
+
     written = []
     for name, data in content.items():
         path = folder / name
         write_atomically(path, data)
         written.append(FigureFile(path=path.resolve(), sha256=hashlib.sha256(data).hexdigest()))
-    lacking = [suite for suite in suites if suite not in folders]
-    notes = [f"no run of {', '.join(lacking)}: nothing measured is drawn of it"] if lacking else []
-    return FiguresFacts(
-        paper=paper, files=tuple(written), runs=tuple(path.name for path in folders.values()), notes=tuple(notes)
-    )
+    return tuple(written)
 
 
 def published_file(paper: str) -> Path:

@@ -35,6 +35,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "figures": ("harness.cli.commands.figures:command", "Write a paper's figures, published and measured."),
     "verify": ("harness.cli.commands.verify:command", "Check that a run is still what it was; run parts of it again."),
     "score": ("harness.cli.commands.score:command", "Score anyone's videos, alone or against a reference folder."),
+    "omniscore": ("harness.cli.commands.omniscore:command", "Presets, validity and sensitivity of OmniScore."),
+    "import": ("harness.cli.commands.importing:command", "Read other tools' results: vbench."),
     "results": ("harness.cli.commands.results:command", "List, export, clean up and remove runs."),
     "power": ("harness.cli.commands.power:command", "Say how many blocks a wished effect needs, from a recorded run."),
     "export": ("harness.cli.commands.export:command", "Write runs in the formats of other tools: asv."),

@@ -133,7 +133,7 @@ def _valid(known: dict[str, Any]) -> list[str]:
 
 def _of_videos(metric: Metric) -> bool:
     """True for what can be read off a video and another one, without knowing how they were made."""
-    return metric.quality and metric.name not in TOLD_BY_MAKERS and not metric.counts
+    return metric.quality and metric.name not in TOLD_BY_MAKERS and not metric.counts and not metric.told
 
 
 def _video_metric(name: str, known: dict[str, Any]) -> Metric:
@@ -144,6 +144,8 @@ def _video_metric(name: str, known: dict[str, Any]) -> Metric:
         needs = (
             "needs tokens or actions, which files do not hold" if metric.quality else "is measured while one is made"
         )
+        if metric.told:
+            needs = "is read from the result files of the tool that measures it (diptych import --help)"
         raise UsageError(f"metric {name!r} cannot be read off a video: it {needs}. Valid: {', '.join(_valid(known))}.")
     return metric
 

@@ -85,6 +85,8 @@ def read_run(folder: Path) -> StoredRun:
 
 def refusal(run: StoredRun) -> str | None:
     """Return why ``run`` is no point of a history, or None if it is one."""
+    if run.manifest.imported:
+        return "it was read from another tool's files, and tells nothing of a commit"
     code = run.manifest.info.get("code") or {}
     if not COMMIT.fullmatch(run.commit):
         return f"it names no commit: {code.get('reason') or 'its code is unknown'}"

@@ -83,9 +83,7 @@ def frechet_metric(
     )
 
 
-def kernel_metric(
-    space: str, features: str, *, assets: tuple[str, ...] = (), worlds: tuple[str, ...] = ()
-) -> Metric:
+def kernel_metric(space: str, features: str, *, assets: tuple[str, ...] = (), worlds: tuple[str, ...] = ()) -> Metric:
     """Declare the kernel distance in a space: unbiased MMD² with ``k(x, y) = (x·y / d + 1)³``, lower is better.
 
     Range (-∞, ∞), 0 expected for equal distributions and never clamped; a verdict needs 32 cases, and may do with

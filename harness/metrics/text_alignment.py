@@ -1,20 +1,25 @@
-"""How well a video fits its caption, by the contrastive video-text networks of the zoo.
+"""How well a video fits its caption: by contrastive networks of the worlds, by class names for natural video.
 
 Formula: ``cos(v, t)``, with ``v`` and ``t`` the vectors that a network gives the video and the caption. A ``-judge`` is
 the same of a network with other layers, another seed and other training clips: what one of them was used to choose,
-the other can judge.
+the other can judge. ``conse`` is the mean of two cosines: of what EfficientNet-Lite0 and X3D-XS recognise, in words,
+with the caption; a proxy, and no CLIP score.
 
-Shapes: video uint8 ``[frames ≥ 1, height, width, 3]``, sides divisible by the network's tile.
+Shapes: video uint8 ``[frames ≥ 1, height, width, 3]``, sides divisible by the network's tile; for ``conse`` four frames
+or more, sides of at least 32 pixels.
 Range: [-1, 1]; its zero means nothing, and the networks' scales differ: only differences of one network are compared.
 Unit: cosine.
 Direction: higher is better.
 Minimum n: 6 blocks for a verdict.
-Preprocessing: RGB to [-1, 1]; frames are never resized. In float32 on the CPU, whatever the run's device.
+Preprocessing: RGB to [-1, 1]; frames are not resized but for ``conse``'s classifiers. In float32 on the CPU, whatever
+the run's device.
 Errors: an empty caption, words that the network does not know, and frames that it cannot take have no value
 (:class:`harness.errors.NoValueError`, which says why); weights that are not on this machine make the metric absent.
 None without a caption.
 Reference: Radford et al., Learning transferable visual models from natural language supervision, ICML 2021 (arXiv
 2103.00020), for the loss; the networks are this project's own, one for each world (``models/zoo/video_text_*.md``).
+Norouzi et al., Zero-shot learning by convex combination of semantic embeddings, ICLR 2014 (arXiv 1312.5650), for
+``conse``.
 
 Example:
     The networks live in other rooms; any registered text scorer does.
@@ -94,3 +99,24 @@ for _name, (_summary, _worlds) in NETWORKS.items():
             needs=("caption",),
         )
     )
+
+register("metric", "text_alignment[conse]")(
+    Metric(
+        name="text_alignment[conse]",
+        summary="cosine of video and caption by the names of the classes that are seen: natural video, any words",
+        unit="cosine",
+        direction="higher",
+        scale="difference",
+        compute=by_scorer("conse"),
+        quality=True,
+        packages=("tokenizers", "torch", "torchvision", "transformers"),
+        assets=(
+            "efficientnet-lite0-imagenet",
+            "minilm-l6-v2",
+            "minilm-l6-v2-config",
+            "minilm-l6-v2-tokenizer",
+            "x3d-xs-k400-int8dq",
+        ),
+        needs=("caption",),
+    )
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -191,13 +191,15 @@ def _value_row(
             told = dict.fromkeys(wanted, str(error))
             by = {name: question.by[name] for name in wanted}
             return kept.add(Row(key=key, by=by, reasons=told, facts=found.facts))
-    made = _made(found.frames, None if truth is None else truth.frames, caption)
+    made = made_of(found.frames, None if truth is None else truth.frames, caption)
     for name in wanted:
         metric = {name: metrics[name]}
+        # nobody knows a video's world: who asks for a metric of some worlds says that it is of one
+        of_world = replace(made, world=next(iter(metrics[name].worlds), None))
         why: dict[str, str] = {}
         try:
-            by_frame = metric_frame_values(made, NO_CASE, metric, why)
-            scores |= metric_values(made, NO_CASE, metric, by_frame, why)
+            by_frame = metric_frame_values(of_world, NO_CASE, metric, why)
+            scores |= metric_values(of_world, NO_CASE, metric, by_frame, why)
             frame_scores |= by_frame
             if scores[name] is None:
                 reasons[name] = why.get(name) or f"{name} has no value for {_size(found.frames)}"
@@ -240,7 +242,10 @@ def _truth(reference: Path, reading: Reading, video: ReadVideo) -> ReadVideo:
     return truth
 
 
-def _made(video: NDArray[np.uint8], reference: NDArray[np.uint8] | None, caption: str | None) -> Made:
+def made_of(
+    video: NDArray[np.uint8], reference: NDArray[np.uint8] | None = None, caption: str | None = None
+) -> Made:
+    """What is known of a video of which nobody knows how it was made."""
     return Made(
         video=video,
         reference=reference,

@@ -153,7 +153,7 @@ class LeftOut:
     """Complete blocks that a metric could not use.
 
     Attributes:
-        missing: The metric is None in either half.
+        missing: The metric is None in either half (for one that another tool told: in one of the two).
         split: The halves were measured by different processes, and the metric is one of the machine's.
     """
 
@@ -171,6 +171,8 @@ def pair_values(table: Table, group: str, metric: Metric, arm: str, baseline: st
         if name != group or arm not in arms or baseline not in arms:
             continue
         candidate, reference = arms[arm].values.get(metric.name), arms[baseline].values.get(metric.name)
+        if candidate is None and reference is None and metric.told:
+            continue  # the other tool does not judge this case by it
         if candidate is None or reference is None:
             missing += 1
             continue

@@ -17,7 +17,11 @@ from harness.types import Data, Scale, Suite
 SCHEMA_VERSION = 3
 Status = Literal["finished", "failed"]
 
+IMPORTED = "imported"
+"""Flag of a trial, and key of a run's context and info, that come from another tool's files."""
+
 FLAGS = {
+    IMPORTED: "read from another tool's result files, not measured here",
     "load": "other processes used the machine meanwhile",
     "clock": "the device's clock and the host's disagree",
     "unsteady": "the repeats of a trial became faster or slower as it went on",
@@ -232,6 +236,14 @@ class Manifest(Data):
     def asked(self) -> Scale:
         """The scale that was run: another one of the suite may declare a case of the same name otherwise."""
         return self.suite.scales[self.plan.scale]
+
+    @property
+    def imported(self) -> bool:
+        """True for a run that was read from another tool's files: nothing of it was, or can be, run here.
+
+        The context says so, which the comparability key covers: info could be added to any run.
+        """
+        return IMPORTED in self.context
 
     @property
     def absent_metrics(self) -> dict[str, str]:

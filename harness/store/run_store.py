@@ -14,7 +14,7 @@ import re
 import secrets
 import shutil
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -162,7 +162,13 @@ class RunStore:
             DiptychError: Something in the record is no JSON (it is named, and nothing is written), the disk is full or
                 the folder not writable, or another process writes this run.
         """
-        line = format_line(record)
+        self.append_all([record])
+
+    def append_all(self, records: Sequence[TrialRecord]) -> None:
+        """Add several records that exist already, in one write: all of them are there, or none; see :meth:`append`."""
+        if not records:
+            return
+        line = b"".join(format_line(record) for record in records)
         self.lock()
         assert self._trials is not None
         before = os.fstat(self._trials).st_size
@@ -174,7 +180,7 @@ class RunStore:
         except OSError as error:
             os.ftruncate(self._trials, before)
             raise DiptychError(
-                f"{self.path / TRIALS} could not take trial {record.index}: {error.strerror}. Free space, then: "
+                f"{self.path / TRIALS} could not take trial {records[0].index}: {error.strerror}. Free space, then: "
                 f"diptych resume {self.manifest.run_id}"
             ) from error
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 from harness.declaration import judged_metrics
 from harness.errors import DiptychError, RejectedError
 from harness.metrics.by_frame import mean_of_frames
+from harness.stats.pairing import mismatch
 from harness.store.archive import trials_data
 from harness.store.lines import line_facts, parse_line, sound_length
 from harness.store.names import TRIALS
@@ -105,6 +106,9 @@ def admit(record: TrialRecord, number: int, found: dict[int, tuple[int, TrialRec
 
 def check_pairs(records: Mapping[int, TrialRecord], manifest: Manifest, notes: Notes) -> None:
     """Prove again, by the run's own rule, that the finished halves of every block met the same things."""
+    if manifest.imported:
+        check_imported_pairs(records, notes)
+        return
     arms = {arm.name: arm for arm in manifest.suite.arms}
     met: dict[Any, list[TrialRecord]] = {}
     for index, record in records.items():
@@ -121,6 +125,20 @@ def check_pairs(records: Mapping[int, TrialRecord], manifest: Manifest, notes: N
         notes.count("pairs", int(len(halves) > 1))
 
 
+def check_imported_pairs(records: Mapping[int, TrialRecord], notes: Notes) -> None:
+    """Note every finished trial of an imported run without a prompt's hash, or with another than its block's first."""
+    met: dict[BlockKey, TrialRecord] = {}
+    for record in records.values():
+        if record.status != "finished":
+            continue
+        first = met.setdefault(record.block, record)
+        why = mismatch(first, record) if record.hashes.get("prompt") else "prompt"
+        if why is not None:
+            said = f"its {why} is not that of {first.arm} in the same block, or not known"
+            notes.problem("pair", name_of(record), said)
+        notes.count("pairs", int(first is not record))
+
+
 def check_complete(
     records: Mapping[int, TrialRecord], manifest: Manifest, metrics: Mapping[str, Metric], notes: Notes
 ) -> None:
@@ -131,7 +149,8 @@ def check_complete(
     every other half that the same maker made has one.
     """
     makers = {arm.name: arm.maker for arm in manifest.suite.arms}
-    names = [name for name in judged_metrics(manifest.suite) if name not in manifest.absent_metrics]
+    told = {name for name, metric in metrics.items() if metric.told}  # another tool leaves out what it pleases
+    names = [name for name in judged_metrics(manifest.suite) if name not in {*told, *manifest.absent_metrics}]
     finished = [record for record in records.values() if record.status == "finished"]
     valued: dict[tuple[BlockKey, str | None, str], str] = {}
     for record in finished:

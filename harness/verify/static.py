@@ -8,7 +8,7 @@ from harness.errors import DiptychError
 from harness.plan import make_plan
 from harness.provenance import comparability_key, declaration_sha256
 from harness.store.names import MANIFEST
-from harness.store.records import Manifest
+from harness.store.records import Manifest, by_block
 from harness.verify.facts import Notes
 
 
@@ -16,6 +16,9 @@ def check_plan(manifest: Manifest, notes: Notes) -> None:
     """Plan the run again from its declaration and its seed."""
     plan = manifest.plan
     notes.count("planned trials", len(plan.trials))
+    if manifest.imported:
+        check_imported_plan(manifest, notes)
+        return
     try:
         again = make_plan(manifest.suite, plan.scale, plan.seed, plan.arms)
     except DiptychError as error:
@@ -33,6 +36,20 @@ def check_plan(manifest: Manifest, notes: Notes) -> None:
         first = differing[0]
         why = f"{len(differing)} planned trials are not those of suite and seed; the first is {first}: "
         notes.problem("plan", MANIFEST, f"{why}{plan.trials[first]} instead of {again.trials[first]}")
+
+
+def check_imported_plan(manifest: Manifest, notes: Notes) -> None:
+    """Check the plan of an imported run, which lists what the files held: every arm of every block, in order."""
+    plan, suite = manifest.plan, manifest.suite
+    names, cases = {arm.name for arm in suite.arms}, {case.name: case.group for case in manifest.asked.cases}
+    if [trial.index for trial in plan.trials] != list(range(len(plan.trials))):
+        notes.problem("plan", MANIFEST, "the trials of the plan are not numbered in order")
+    for block, trials in by_block(plan.trials).items():
+        if cases.get(block.case) != block.group:
+            notes.problem("plan", MANIFEST, f"case {block.case!r} of group {block.group!r} is not declared")
+        if sorted(trial.arm for trial in trials) != sorted(names):
+            why = f"case {block.case!r}, repetition {block.repetition} has not every arm once"
+            notes.problem("plan", MANIFEST, why)
 
 
 def check_key(manifest: Manifest, notes: Notes) -> None:

@@ -75,7 +75,9 @@ def verify(
     tell("hashing weights")
     check_weights(manifest, notes)
     again = None
-    if blocks:
+    if blocks and manifest.imported:
+        notes.skip("rerun", "the run was read from another tool's files; nothing of it can be run here")
+    elif blocks:
         tell("building what the run was made with")
         again = rerun(
             store, records, blocks, metrics, registry, notes, progress=progress, across_contexts=across_contexts

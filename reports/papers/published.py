@@ -9,41 +9,16 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
 
-from pydantic import Field, FiniteFloat, StringConstraints, ValidationError, model_validator
+from pydantic import Field, FiniteFloat, ValidationError, model_validator
 
 from harness.errors import DiptychError
 from harness.types import Data
 from reports.papers.formulas import evaluate
-
-Quality = Literal["P", "code", "sim", "S", "M"]
-QUALITIES: dict[Quality, str] = {
-    "P": "the authors' own text",
-    "code": "the authors' repository",
-    "sim": "computed from the authors' code or a formula",
-    "S": "a secondary source",
-    "M": "from memory, unverified",
-}
-Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
-Count = Annotated[int, Field(ge=1)]
-
-
-class Sourced(Data):
-    """Something that was read somewhere.
-
-    Attributes:
-        source: Key of the file's ``sources``.
-        quality: How good that source is; see :data:`QUALITIES`.
-    """
-
-    source: Text
-    quality: Quality
-
-    @property
-    def mark(self) -> str:
-        """The quality as it is printed: ``"[S]"``."""
-        return f"[{self.quality}]"
+from reports.papers.published_tables import Conflict, PublishedTable, TableRow
+from reports.papers.sourced import QUALITIES as QUALITIES
+from reports.papers.sourced import Count, Sourced, Text
+from reports.papers.sourced import agrees as agrees
 
 
 class Claim(Sourced):
@@ -97,75 +72,6 @@ class PublishedGrid(Sourced):
     columns: Count
 
 
-class TableColumn(Data):
-    """What a column of a published table holds."""
-
-    title: Text
-    unit: str
-    better: Literal["higher", "lower"]
-
-
-class Derived(Sourced):
-    """A column that is not printed there: ``column`` over the same of the row of mode ``over`` of the same model."""
-
-    title: Text
-    column: Text
-    over: Text
-
-
-class Repeats(Data):
-    """Rows of this table repeat the rows of ``mode`` of another: shared columns of shared models must agree."""
-
-    table: Text
-    mode: Text
-
-
-class TableRow(Data):
-    """One row: every declared column has a value."""
-
-    model: Text
-    mode: str = ""
-    values: dict[str, FiniteFloat]
-    derived: dict[str, FiniteFloat] = Field(default_factory=dict)
-
-
-class PublishedTable(Sourced):
-    """A published table; source and quality hold for every value but those of ``derived`` columns."""
-
-    id: Text
-    title: Text
-    note: str = ""
-    columns: dict[str, TableColumn]
-    derived: dict[str, Derived] = Field(default_factory=dict)
-    repeats: Repeats | None = None
-    rows: tuple[TableRow, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _whole(self) -> PublishedTable:
-        if len({(row.model, row.mode) for row in self.rows}) < len(self.rows):
-            raise ValueError(f"{self.id}: a model and mode has two rows")
-        for row in self.rows:
-            if row.values.keys() != self.columns.keys() or row.derived.keys() != self.derived.keys():
-                raise ValueError(f"{self.id}, {row.model} {row.mode}: the values are not those of the declared columns")
-            for name, rule in self.derived.items():
-                base = self.row(row.model, rule.over)
-                if base is None or not agrees(row.derived[name], row.values[rule.column] / base.values[rule.column]):
-                    raise ValueError(
-                        f"{self.id}, {row.model} {row.mode}: {name} = {row.derived[name]} is not "
-                        f"{rule.column} over that of {rule.over}"
-                    )
-        return self
-
-    def row(self, model: str, mode: str) -> TableRow | None:
-        """The row of a model and mode, or None."""
-        return next((row for row in self.rows if (row.model, row.mode) == (model, mode)), None)
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """Models in the order of the rows."""
-        return tuple(dict.fromkeys(row.model for row in self.rows))
-
-
 class Disagreement(Data):
     """A value that two tables give differently."""
 
@@ -195,6 +101,7 @@ class Published(Data):
         grids: Grids of published models.
         tables: Published tables.
         disagreements: Known differences between tables.
+        conflicts: Different values of one thing, none known to be right.
         profile: A third party's measurements.
         not_available: What could not be read.
         refused: What must not be used.
@@ -209,6 +116,7 @@ class Published(Data):
     grids: tuple[PublishedGrid, ...] = ()
     tables: tuple[PublishedTable, ...] = ()
     disagreements: tuple[Disagreement, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
     profile: tuple[Claim, ...] = ()
     not_available: tuple[Absent, ...] = Field(min_length=1)
     refused: tuple[Absent, ...] = ()
@@ -227,6 +135,12 @@ class Published(Data):
         for tables, model, column in sorted(found ^ declared, key=str):
             problem = "differ and no disagreement says so" if (tables, model, column) in found else "do not differ"
             raise ValueError(f"{column} of {model} in {' and '.join(sorted(tables))} {problem}")
+        for conflict in self.conflicts:
+            if conflict.cell is not None:
+                cell, row = conflict.cell, self.table(conflict.cell.table).row(conflict.cell.model, conflict.cell.mode)
+                value = row.values.get(cell.column) if row else None
+                if value not in {told.value for told in conflict.values}:
+                    raise ValueError(f"{conflict.what}: {cell.table} has {value}, which is none of its values")
         return self
 
     def _differences(self) -> Iterator[tuple[frozenset[str], str, str]]:
@@ -246,6 +160,28 @@ class Published(Data):
         for table in self.tables:
             yield table
             yield from table.derived.values()
+            yield from (table.of(row) for row in table.rows if row.source is not None)
+        for conflict in self.conflicts:
+            yield from conflict.values
+
+    def conflict(self, table: PublishedTable, row: TableRow, column: str) -> Conflict | None:
+        """The conflict about a cell of a table, or None."""
+        return next(
+            (
+                conflict
+                for conflict in self.conflicts
+                if (cell := conflict.cell) is not None
+                and (cell.table, cell.model, cell.mode, cell.column) == (table.id, row.model, row.mode, column)
+            ),
+            None,
+        )
+
+    def claim(self, name: str) -> Claim:
+        """The claim of that id; ValueError if there is none."""
+        for claim in self.claims:
+            if claim.id == name:
+                return claim
+        raise ValueError(f"there is no claim {name!r}; there is {', '.join(c.id for c in self.claims)}")
 
     def table(self, name: str) -> PublishedTable:
         """The table of that id; ValueError if there is none."""
@@ -258,12 +194,6 @@ class Published(Data):
         """Name the sources of ``items`` with their marks, each once, for a caption."""
         said = dict.fromkeys(f"{item.mark} {self.sources[item.source]}" for item in items)
         return "; ".join(said)
-
-
-def agrees(printed: float, exact: float) -> bool:
-    """True if ``exact`` rounds to ``printed`` at the decimals that ``printed`` has."""
-    decimals = len(repr(printed).partition(".")[2])
-    return abs(printed - exact) <= 0.5 * 10.0**-decimals + 1e-9
 
 
 def read_published(path: Path) -> Published:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -58,7 +59,12 @@ def test_without_any_run_what_is_published_is_drawn(diptych, tmp_path):
 
 MISTAKES = {
     "unknown paper": (("diagdd",), 2, ["'diagdd'", "did you mean 'diagd'", "diptych figures --help"]),
-    "a paper that is not drawn yet": (("videodpo",), 2, ["'videodpo'", "diagd"]),
+    "scores for runs": (("diagd", "--scores", "a-file"), 2, ["diagd", "--run RUN"]),
+    "runs for scores": (("videodpo", "--run", str(baseline("decoding"))), 2, ["videodpo", "--scores FILE"]),
+    "a composite of nothing": (("videodpo", "--composite", "omniscore"), 2, ["--composite", "--scores FILE"]),
+    "no file of scores": (("videodpo", "--scores", "nowhere.json"), 1, ["nowhere.json", "diptych score"]),
+    "an empty file of scores": (("videodpo", "--scores", "a-file"), 2, ["a-file", "'video'"]),
+    "no name of a file": (("videodpo", "--scores", ""), 2, ["--scores is an empty string"]),
     "no paper": ((), 2, ["PAPER"]),
     "unknown run": (("diagd", "--run", "nonsense"), 2, ["'nonsense'"]),
     "no folder": (("diagd", "-o", ""), 2, ["-o is an empty string"]),
@@ -81,6 +87,67 @@ def test_a_mistake_is_told_in_one_line_and_writes_nothing(diptych, tmp_path, arg
     assert len(said.err.strip().splitlines()) == 1, said.err
     assert all(part in said.err for part in parts), said.err
     assert [path.name for path in tmp_path.iterdir()] == ["a-file"]
+
+
+SCORES = {
+    "folder": "clips",
+    "videos": [
+        {
+            "path": f"{prompt}-{i}.mp4",
+            "prompt": f"prompt {prompt}",
+            "scores": {
+                "omniscore[light]": (prompt * 7 + i * 13) % 29 / 29,
+                "flicker": i / 3,
+                "motion": (prompt + i) / 9,
+            },
+            "error": None,
+        }
+        for prompt in range(7)
+        for i in range(4)
+    ],
+}
+
+
+def test_scores_are_drawn_without_torch_and_twice_alike(diptych, tmp_path):
+    (tmp_path / "scores.json").write_text(json.dumps(SCORES))
+    said = diptych("figures", "videodpo", "--scores", "scores.json", "--json", blocked=True)
+    assert said.code == 0, said.err
+    assert len(said.out.splitlines()) == 1
+    files = said.document["files"]
+    folder = tmp_path / "figures" / "videodpo"
+    assert {Path(file["path"]).parent for file in files} == {folder}
+    assert len(files) == len(list(folder.iterdir())) == 22
+    assert all(file_sha256(Path(file["path"])) == file["sha256"] for file in files)
+    assert (said.document["runs"], said.document["scores"], said.document["notes"]) == ([], "scores.json", [])
+    again = diptych("figures", "videodpo", "--scores", "scores.json", "-o", "again", "--json")
+    assert [file["sha256"] for file in again.document["files"]] == [file["sha256"] for file in files]
+    assert "28 videos of 7 prompts" in (folder / "score_analysis.txt").read_text()
+
+
+def test_without_scores_what_is_published_about_alignment_is_drawn(diptych, tmp_path):
+    said = diptych("figures", "videodpo")
+    assert said.code == 0, said.err
+    assert "published numbers only" in said.out
+    assert "no scores" in said.err
+    assert "diptych score --help" in said.err
+    names = {path.stem for path in (tmp_path / "figures" / "videodpo").iterdir()}
+    assert names == {"main_table", "ablation_table", "reproduction_gap", "vbench_dimensions"}
+
+
+def test_a_score_is_chosen_by_name(diptych, tmp_path):
+    (tmp_path / "scores.csv").write_text("video,prompt,a,b\n1,p,0.1,0.3\n2,p,0.2,0.1\n3,p,0.4,0.2\n")
+    said = diptych("figures", "videodpo", "--scores", "scores.csv")
+    assert said.code == 2
+    assert "--composite NAME" in said.err
+    assert "a, b" in said.err
+    assert not (tmp_path / "figures").exists()
+    said = diptych("figures", "videodpo", "--scores", "scores.csv", "--composite", "b", "--json")
+    assert said.code == 0, said.err
+    text = (tmp_path / "figures" / "videodpo" / "score_analysis.txt").read_text()
+    assert text.startswith("Analysis of b over 3 videos of 1 prompt\n")
+    said = diptych("figures", "videodpo", "--scores", "scores.csv", "--composite", "bb")
+    assert said.code == 2
+    assert "'bb'" in said.err
 
 
 def test_a_damaged_run_is_named(diptych, tmp_path):

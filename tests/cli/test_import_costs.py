@@ -24,7 +24,7 @@ def test_importing_brings_nothing_heavy():
         "harness, harness.types, harness.cli.main, harness.cli.verbs, harness.cli.running, harness.cli.checks, "
         "harness.cli.checking, harness.cli.schemas, harness.suite_file, harness.declaration, "
         "harness.cli.power, harness.power, harness.cli.stored, harness.cli.verifying, "
-        "harness.cli.frames, harness.export.table"
+        "harness.cli.frames, harness.export.table, harness.cli.importing"
     )
     assert python(f"import sys, {modules}; print([name for name in {HEAVY!r} if name in sys.modules])") == "[]"
 

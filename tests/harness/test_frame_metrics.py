@@ -99,18 +99,18 @@ def test_a_trial_computes_the_values_of_frames_once():
 
     counted = replace(metric("psnr"), name="counted", per_frame=per_frame, compute=compute)
     metrics = {"counted": counted}
-    frames = metric_frame_values(made(clip(), clip()), CASE, metrics)
-    assert metric_values(made(clip(), clip()), CASE, metrics, frames) == {"counted": 2.5}
+    frames = metric_frame_values(made(clip(), clip()), CASE, metrics, {})
+    assert metric_values(made(clip(), clip()), CASE, metrics, frames, {}) == {"counted": 2.5}
     assert (frames, calls) == ({"counted": [1.0, 4.0]}, ["frames"])
 
 
 def test_a_trial_without_a_reference_has_no_value_of_any_frame():
     metrics = {name: metric(name) for name in NAMES}
     thing = made(clip(), None)
-    assert metric_frame_values(thing, CASE, metrics) == {}
-    assert metric_values(thing, CASE, metrics, {}) == dict.fromkeys(NAMES)
+    assert metric_frame_values(thing, CASE, metrics, {}) == {}
+    assert metric_values(thing, CASE, metrics, {}, {}) == dict.fromkeys(NAMES)
     random = CASE.model_copy(update={"speed_only": True})
-    assert metric_frame_values(made(clip(), clip()), random, metrics) == {}
+    assert metric_frame_values(made(clip(), clip()), random, metrics, {}) == {}
 
 
 def law(name: str):

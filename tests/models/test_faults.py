@@ -12,6 +12,7 @@ from harness.types import Arm, Case, Repeats
 from models.faults.faults import FAULTS
 from models.faults.maker import FaultMaker
 from suites.metrics_sanity import STRENGTHS
+from suites.omniscore_sanity import FAULTS as OMNISCORE_FAULTS
 
 load_builtin()
 CASE = Case(
@@ -32,8 +33,9 @@ def mean_error(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
     return float(np.abs(one.astype(int) - other.astype(int)).mean())
 
 
-def test_the_suite_names_every_fault_at_every_strength() -> None:
-    assert {name: fault.strengths for name, fault in FAULTS.items()} == STRENGTHS
+def test_the_suites_name_every_fault_at_every_strength() -> None:
+    named = {**STRENGTHS, **{name: max(strengths) for name, strengths in OMNISCORE_FAULTS.items() if name in FAULTS}}
+    assert {name: fault.strengths for name, fault in FAULTS.items()} == named
 
 
 @pytest.mark.parametrize("name", FAULTS)

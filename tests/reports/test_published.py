@@ -15,6 +15,7 @@ from reports.papers.published import QUALITIES, Published, agrees, read_publishe
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "suites" / "published" / "diagd.toml"
+VIDEODPO = ROOT / "suites" / "published" / "videodpo.toml"
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +98,88 @@ SPOILERS = {
 def test_what_cannot_be_printed_is_refused(facts, monkeypatch, spoil, said):
     spoil(facts)
     assert said in spoilt(facts, monkeypatch)
+
+
+@pytest.fixture
+def alignment() -> dict:
+    """The content of the file on VideoDPO, to spoil."""
+    return copy.deepcopy(tomllib.loads(VIDEODPO.read_text()))
+
+
+def table(facts: dict, name: str) -> dict:
+    return next(one for one in facts["tables"] if one["id"] == name)
+
+
+def test_every_row_about_alignment_has_a_source_and_a_mark():
+    published = read_published(VIDEODPO)
+    items = list(published.sourced())
+    assert len(items) > 30
+    assert all(published.sources[item.source] and item.quality in QUALITIES for item in items)
+    # Nothing but the authors' code and what is computed is better than a secondary source.
+    assert {item.quality for item in items} == {"S", "code", "sim"}
+    ablation = published.table("ablation")
+    row = ablation.row("Pair strategy", "adjacent ranks")
+    assert row is not None
+    assert (ablation.of(row).source, ablation.of(ablation.rows[0]).source) == ("one-note", "notes")
+
+
+def test_what_sources_tell_differently_is_declared():
+    told = {conflict.what: {one.value for one in conflict.values} for conflict in read_published(VIDEODPO).conflicts}
+    assert {81.36, 81.11} in told.values()
+    assert {81.93, 80.60} in told.values()
+    assert {7, 8} in told.values()
+    assert {1.0, 0.72, 0.0} in told.values()
+    said = " ".join(absent.what for absent in read_published(VIDEODPO).not_available)
+    for word in ("own tables", "weights of the dimensions", "intervals", "base model's scores"):
+        assert word in said
+
+
+ALIGNMENT_SPOILERS = {
+    "a total that is not its parts'": (
+        lambda f: table(f, "main")["rows"][2]["values"].update(total=81.95),
+        "total = 81.95 is not (4·quality + semantic) / 5 = 81.932",
+    ),
+    "a part that is not the total's": (
+        lambda f: table(f, "reproduction")["rows"][0]["values"].update(semantic=77.18),
+        "reproduction, VideoCrafter2 VideoDPO: total = 80.6",
+    ),
+    "a total computed from nothing": (
+        lambda f: table(f, "ablation")["rows"][0].update(computed=["total"]),
+        "total cannot be computed",
+    ),
+    "a part that is computed": (
+        lambda f: table(f, "ablation")["rows"][2].update(computed=["quality"]),
+        "quality cannot be computed",
+    ),
+    "a value that is not optional": (lambda f: table(f, "main")["rows"][0]["values"].pop("total"), "declared columns"),
+    "a row's source without its quality": (
+        lambda f: table(f, "ablation")["rows"][-1].pop("quality"),
+        "its quality, too",
+    ),
+    "a row's unknown source": (lambda f: table(f, "ablation")["rows"][-1].update(source="hearsay"), "'hearsay'"),
+    "a conflict without a source": (
+        lambda f: f["conflicts"][0]["values"][0].pop("source"),
+        "conflicts.0.values.0.source",
+    ),
+    "a conflict's unknown source": (lambda f: f["conflicts"][0]["values"][0].update(source="hearsay"), "'hearsay'"),
+    "a conflict that is none": (
+        lambda f: [value.update(value=1) for value in f["conflicts"][-1]["values"]],
+        "which is no conflict",
+    ),
+    "a conflict of one": (lambda f: f["conflicts"][0]["values"].pop(), "conflicts.0.values"),
+    "a cell that has another value": (
+        lambda f: f["conflicts"][0]["values"][0].update(value=81.3),
+        "none of its values",
+    ),
+    "a cell that is not there": (lambda f: f["conflicts"][0]["cell"].update(mode="3"), "has None"),
+    "a cell of no table": (lambda f: f["conflicts"][0]["cell"].update(table="nowhere"), "no table 'nowhere'"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "said"), ALIGNMENT_SPOILERS.values(), ids=ALIGNMENT_SPOILERS)
+def test_what_contradicts_itself_about_alignment_is_refused(alignment, monkeypatch, spoil, said):
+    spoil(alignment)
+    assert said in spoilt(alignment, monkeypatch)
 
 
 @pytest.mark.parametrize("content", [None, "claims = [", b"\xff\xfe"])

@@ -22,16 +22,40 @@ from harness.stats.sentences import count
     multiple=True,
     help="A run to draw; may be repeated [default: the newest complete run of each suite].",
 )
+@click.option(
+    "--scores",
+    metavar="FILE",
+    help="Scores of videos, for videodpo: the JSON of diptych score, or CSV with columns video, prompt and the scores.",
+)
+@click.option(
+    "--composite", metavar="NAME", help="The score in FILE that ranks videos [default: the one called omniscore…]."
+)
 @results_option
 @common
 @click.pass_obj
-def command(output: Output, paper: str, folder: str | None, runs: tuple[str, ...], results: str | None) -> None:
-    """Write a paper's figures (PAPER is diagd): published numbers with their sources, measured ones with their runs.
+def command(
+    output: Output,
+    paper: str,
+    folder: str | None,
+    runs: tuple[str, ...],
+    scores: str | None,
+    composite: str | None,
+    results: str | None,
+) -> None:
+    """Write the figures of PAPER, diagd or videodpo: published numbers with their sources, measured ones with theirs.
 
-    Each is a PDF, an SVG, the data as CSV and a caption; the table is LaTeX, too. The same runs give the same bytes.
+    Each is a PDF, an SVG, the data as CSV and a caption; tables are LaTeX, too. The same inputs give the same bytes.
     """
     not_empty(folder, "-o")
-    facts = write_figures(paper, None if folder is None else Path(folder), runs=runs, results=results)
+    not_empty(scores, "--scores")
+    facts = write_figures(
+        paper,
+        None if folder is None else Path(folder),
+        runs=runs,
+        results=results,
+        scores=None if scores is None else Path(scores).expanduser(),
+        composite=composite,
+    )
     for note in facts.notes:
         say(f"note: {note}")
     output.emit(facts, lambda: _text(facts))
@@ -39,5 +63,9 @@ def command(output: Output, paper: str, folder: str | None, runs: tuple[str, ...
 
 def _text(facts: FiguresFacts) -> str:
     where = facts.files[0].path.parent
-    drawn = f"drawn: {', '.join(facts.runs)}" if facts.runs else "no run is drawn: published numbers and schedules only"
+    drawn = "no run is drawn: published numbers and schedules only"
+    if facts.paper == "videodpo":
+        drawn = f"drawn: {facts.scores}" if facts.scores else "published numbers only"
+    elif facts.runs:
+        drawn = f"drawn: {', '.join(facts.runs)}"
     return f"{count(len(facts.files), 'file')} in {where}\n{drawn}"

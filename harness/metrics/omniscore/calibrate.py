@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from harness.metrics.omniscore.presets import Part, Preset, Side
-from harness.metrics.omniscore.validity import Admission, Auc, admit, fault_matrix, saturated_share, variance_shares
+from harness.metrics.omniscore.validity import Admission, Auc, admit, saturated_share, variance_shares
 from harness.types import Data, Direction
 
 PERCENTILES = (1.0, 99.0)
@@ -32,26 +32,16 @@ class Draft(Data):
     Attributes:
         name: Such as ``"light-crafter"``.
         summary: One line.
-        group: The world whose clips calibrate it.
+        group: Group of the clips that calibrate it.
+        worlds: Worlds whose clips it is for; any if empty.
         metrics: Side → its metrics.
     """
 
     name: str
     summary: str
     group: str
+    worlds: tuple[str, ...] = ()
     metrics: dict[Side, tuple[str, ...]]
-
-
-class Calibrated(Data):
-    """A preset with what it rests on.
-
-    Attributes:
-        preset: With its scales; None where a side has no admitted part.
-        admissions: By metric.
-    """
-
-    preset: Preset | None
-    admissions: tuple[Admission, ...]
 
 
 def dimension_of(metric: str) -> str:
@@ -83,64 +73,75 @@ def scale_of(metric: str, values: Values, direction: Direction) -> tuple[float, 
     return (low, high) if direction == "higher" else (high, low)
 
 
-def calibrate(
+def candidate(
     draft: Draft,
     values: Values,
-    samples: Videos,
-    own_faults: Mapping[str, Sequence[str]],
     directions: Mapping[str, Direction],
     *,
-    baseline: str,
     version: str,
     source: str,
     left_open: Sequence[str] = (),
-) -> Calibrated:
-    """Give a draft its scales, and leave out what does not pass.
+) -> Preset:
+    """Give a draft its scales: a preset of all parts that are wished for.
 
     Args:
-        draft: Parts that are wished for.
+        draft: The parts.
         values: Of the calibration set's videos in the draft's world.
-        samples: Videos of a model there, several a prompt; empty leaves saturation and variance unlooked at.
-        own_faults: Dimension → arms that spoil what it measures.
         directions: Metric → which way it is better.
-        baseline: The arm of clean videos.
         version: Of the preset.
         source: Where its scales come from.
         left_open: What the sources do not say.
+
+    Raises:
+        ValueError: A metric has no value in the set, or does not vary.
     """
-    parts = {}
+    parts = []
     for side, metrics in draft.metrics.items():
         for metric in metrics:
             worst, best = scale_of(metric, values, directions[metric])
             dimension = dimension_of(metric)
             weight = WEIGHTS.get(dimension, 1.0)
-            parts[metric] = Part(dimension=dimension, metric=metric, side=side, weight=weight, worst=worst, best=best)
-    matrix = fault_matrix({metric: values[metric] for metric in parts}, baseline, directions)
-    whole = Preset(
+            parts.append(Part(dimension=dimension, metric=metric, side=side, weight=weight, worst=worst, best=best))
+    return Preset(
         name=draft.name,
         version=version,
         summary=draft.summary,
-        parts=tuple(parts.values()),
+        parts=tuple(parts),
         source=source,
         left_open=tuple(left_open),
-        worlds=(draft.group,),
+        worlds=draft.worlds,
+        group=draft.group,
     )
+
+
+def admissions(
+    whole: Preset, matrix: Mapping[str, Mapping[str, Auc]], samples: Videos, own_faults: Mapping[str, Sequence[str]]
+) -> tuple[Admission, ...]:
+    """Hold every part of a candidate to the admission test.
+
+    Args:
+        whole: The candidate.
+        matrix: Metric → faulty arm → area, of the candidate's world.
+        samples: Videos of a model there, several a prompt; empty leaves saturation and variance unlooked at.
+        own_faults: Dimension → arms that spoil what it measures.
+    """
     saturation, shares = _within(whole, samples)
-    admissions = tuple(
-        admit(metric, _own(matrix, metric, own_faults), saturation.get(metric), shares.get(metric)) for metric in parts
-    )
-    kept = tuple(parts[a.metric] for a in admissions if not a.why_not)
-    dropped = {parts[a.metric].dimension: "; ".join(a.why_not) for a in admissions if a.why_not}
+    found = []
+    for part in whole.parts:
+        row = matrix.get(part.metric, {})
+        own = {arm: row[arm] for arm in own_faults.get(part.dimension, ()) if arm in row}
+        found.append(admit(part.metric, own, saturation.get(part.metric), shares.get(part.metric)))
+    return tuple(found)
+
+
+def admitted(whole: Preset, tests: Sequence[Admission]) -> Preset | None:
+    """The candidate without the parts that do not pass, which it names; None where a side has no part left."""
+    why = {test.metric: "; ".join(test.why_not) for test in tests if test.why_not}
+    kept = tuple(part for part in whole.parts if part.metric not in why)
     if {part.side for part in kept} != {"quality", "semantics"}:
-        return Calibrated(preset=None, admissions=admissions)
-    return Calibrated(preset=whole.model_copy(update={"parts": kept, "dropped": dropped}), admissions=admissions)
-
-
-def _own(
-    matrix: Mapping[str, Mapping[str, Auc]], metric: str, own_faults: Mapping[str, Sequence[str]]
-) -> dict[str, Auc]:
-    row = matrix.get(metric, {})
-    return {arm: row[arm] for arm in own_faults.get(dimension_of(metric), ()) if arm in row}
+        return None
+    dropped = {part.dimension: why[part.metric] for part in whole.parts if part.metric in why}
+    return whole.model_copy(update={"parts": kept, "dropped": dropped})
 
 
 def contributions(preset: Preset, values: Mapping[str, float | None]) -> dict[str, float]:

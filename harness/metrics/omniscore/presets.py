@@ -91,6 +91,7 @@ class Preset(Data):
         left_open: What the sources do not say, and how this preset reads it; printed with every score.
         dropped: Dimension → why it is no part.
         worlds: Worlds whose clips it is for; any if empty.
+        group: Group of clips that its scales come from; empty where they come from elsewhere.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Preset(Data):
     left_open: tuple[str, ...] = ()
     dropped: dict[str, str] = Field(default_factory=dict)
     worlds: tuple[str, ...] = ()
+    group: str = ""
 
     @property
     def metrics(self) -> tuple[str, ...]:

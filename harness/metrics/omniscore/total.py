@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from harness.errors import unknown
 from harness.metrics.omniscore.presets import Preset
@@ -32,12 +33,25 @@ FILE = "presets.json"
 
 
 @cache
-def presets() -> dict[str, Preset]:
-    """The presets that ship with Diptych, by name."""
+def declared() -> dict[str, Any]:
+    """What the file of presets holds: ``calibration``, ``presets``, ``candidates`` and ``admissions``."""
     import json
 
     text = files("harness.metrics.omniscore").joinpath(FILE).read_text("utf-8")
-    return {facts["name"]: Preset.model_validate(facts) for facts in json.loads(text)["presets"]}
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+@cache
+def presets() -> dict[str, Preset]:
+    """The presets that ship with Diptych, by name."""
+    return {facts["name"]: Preset.model_validate(facts) for facts in declared()["presets"]}
+
+
+@cache
+def candidates() -> dict[str, Preset]:
+    """The light presets before the admission test, by name: every part that was wished for, with its scale."""
+    return {facts["name"]: Preset.model_validate(facts) for facts in declared()["candidates"]}
 
 
 def preset(name: str) -> Preset:

@@ -1,0 +1,1 @@
+"""Preference alignment of video diffusion models (VideoDPO, arXiv 2412.14167): pairs and their weights."""
