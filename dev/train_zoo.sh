@@ -34,3 +34,15 @@ diptych train video-transformer --out "$out/video-vizdoom" --world vizdoom-6x8 \
 diptych train idm --out "$out/idm-vizdoom" --world vizdoom-6x8 --tile-pixels 4 --reach 2 --preset cpu --batch 64 --seed 0 \
     --set train_clips=1800 --set validate_every=250
 python -m models.training.evaluate video-transformer-vizdoom-6x8 --split test --clips 64 --free-running --out "$out"
+
+# the judges see none of the scorers' clips, have another seed and other layers
+for world in crafter-9x9:600 vizdoom-6x8:650; do
+    name="${world%%-*}"
+    diptych train video-text --out "$out/video-text-$name" --world "${world%%:*}" --preset cpu --seed 0 --steps "${world##*:}"
+    diptych train video-text --out "$out/video-text-$name-judge" --world "${world%%:*}" --preset cpu --seed 1 --steps 800 \
+        --video volume --text recurrent --skip 2400
+    for network in "video-text-$name" "video-text-$name-judge"; do
+        python -m models.video_text.evaluate --weights "$out/$network/video_text.safetensors" --world "${world%%:*}" \
+            --out "$out/$network.json"
+    done
+done

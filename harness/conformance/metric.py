@@ -14,11 +14,14 @@ from harness.absent import missing_assets, missing_packages
 from harness.conformance.laws import Component, Law, LawBrokenError, does_not_apply, free_of_global_state, require, same
 from harness.errors import DiptychError, NoValueError
 from harness.metrics.by_frame import mean_of_frames
+from harness.registry import REGISTRY
 from harness.types import Made, Metric
 
 FRAMES, SIDE = 6, 48
 LEAST_BLOCKS = 6
 ROWS, DIMENSIONS = 96, 8
+EXAMPLE = "an example"
+"""Caption of what a maker tells; a metric that reads captions gets one in words that its network knows."""
 
 
 def clip(seed: int = 0) -> NDArray[np.uint8]:
@@ -96,6 +99,7 @@ def made(video: NDArray[np.uint8], reference: NDArray[np.uint8] | None, **change
         energy_joules=4.0,
         info=Told(),
         frame_seconds=[0.3, 0.5],
+        caption=EXAMPLE,
     )
     return replace(whole, **changes)
 
@@ -103,7 +107,7 @@ def made(video: NDArray[np.uint8], reference: NDArray[np.uint8] | None, **change
 def value_of(metric: Metric, thing: Made) -> float | None:
     """The metric's value, which must be a finite number or None; None, too, where it says why it has none."""
     try:
-        value = metric.compute(thing)
+        value = metric.compute(captioned(metric, thing))
     except NoValueError:
         return None
     require(
@@ -111,6 +115,16 @@ def value_of(metric: Metric, thing: Made) -> float | None:
         f"compute gives {value!r}; a value is a finite number, or None where the metric does not apply",
     )
     return None if value is None else float(value)
+
+
+def captioned(metric: Metric, thing: Made) -> Made:
+    """The same with a caption in the words of the text scorer that stands in the metric's name, if it reads one."""
+    scorer = metric.name.partition("[")[2].rstrip("]")
+    if "caption" not in metric.needs or thing.caption != EXAMPLE:
+        return thing
+    if scorer not in {entry.name for entry in REGISTRY.list("text-scorer")}:
+        return thing
+    return replace(thing, caption=REGISTRY.get("text-scorer", scorer)("cpu").example)
 
 
 def _needs_its_files(component: Component) -> None:
@@ -201,7 +215,7 @@ def _where_it_does_not_apply(component: Component) -> str:
         "peak_memory_bytes": None,
         "energy_joules": None,
     }
-    nothing |= {"prefill_seconds": None, "first_call_seconds": None, "prompt": None}
+    nothing |= {"prefill_seconds": None, "first_call_seconds": None, "prompt": None, "caption": None}
     cases = {
         "no true continuation": made(clip(), None),
         "nothing but frames": made(clip(), None, **nothing),
@@ -250,6 +264,8 @@ def _quality(component: Component) -> str:
     if not metric.quality:
         does_not_apply("it is not declared as quality")
     _needs_its_files(component)
+    if "caption" in metric.needs:
+        does_not_apply("no drawn clip fits a caption more than its damaged copy; what it retrieves is on its card")
     sign = 1.0 if metric.direction == "higher" else -1.0
     if metric.distance is not None:
         good, real = _rows(metric, 0), _rows(metric, 1)

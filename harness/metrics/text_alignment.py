@@ -1,10 +1,9 @@
 """How well a video fits its caption: by contrastive networks of the worlds, by class names for natural video.
 
-Formula: ``cos(v, t)``, with ``v`` and ``t`` the unit vectors that a network gives the video and the caption
-(Radford et al., arXiv 2103.00020: the loss; the networks are this project's own, one for each world). A ``-judge`` is
+Formula: ``cos(v, t)``, with ``v`` and ``t`` the vectors that a network gives the video and the caption. A ``-judge`` is
 the same of a network with other layers, another seed and other training clips: what one of them was used to choose,
 the other can judge. ``conse`` is the mean of two cosines: of what EfficientNet-Lite0 and X3D-XS recognise, in words,
-with the caption (Norouzi et al., arXiv 1312.5650); a proxy, and no CLIP score.
+with the caption; a proxy, and no CLIP score.
 
 Shapes: video uint8 ``[frames ≥ 1, height, width, 3]``, sides divisible by the network's tile; for ``conse`` four frames
 or more, sides of at least 32 pixels.
@@ -14,9 +13,13 @@ Direction: higher is better.
 Minimum n: 6 blocks for a verdict.
 Preprocessing: RGB to [-1, 1]; frames are not resized but for ``conse``'s classifiers. In float32 on the CPU, whatever
 the run's device.
-Errors: an empty caption or words that the network does not know (:class:`harness.errors.UsageError`), frames that it
-cannot take (the same); weights that are not on this machine (:class:`harness.assets.locate.AbsentError`). None without
-a caption.
+Errors: an empty caption, words that the network does not know, and frames that it cannot take have no value
+(:class:`harness.errors.NoValueError`, which says why); weights that are not on this machine make the metric absent.
+None without a caption.
+Reference: Radford et al., Learning transferable visual models from natural language supervision, ICML 2021 (arXiv
+2103.00020), for the loss; the networks are this project's own, one for each world (``models/zoo/video_text_*.md``).
+Norouzi et al., Zero-shot learning by convex combination of semantic embeddings, ICLR 2014 (arXiv 1312.5650), for
+``conse``.
 
 Example:
     The networks live in other rooms; any registered text scorer does.
@@ -38,6 +41,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.errors import NoValueError, UsageError
 from harness.protocols import TextScorer
 from harness.registry import REGISTRY, register
 from harness.types import Made, Metric
@@ -62,9 +66,12 @@ def alignment(video: NDArray[np.uint8], caption: str, network: TextScorer) -> fl
     """Return the cosine of a video uint8 ``[frames, height, width, 3]`` and its caption.
 
     Raises:
-        DiptychError: A caption or frames that the network does not take.
+        NoValueError: A caption or frames that the network does not take.
     """
-    return float(network.similarities([video], [caption])[0, 0])
+    try:
+        return float(network.similarities([video], [caption])[0, 0])
+    except UsageError as error:
+        raise NoValueError(str(error)) from error
 
 
 def by_scorer(name: str) -> Callable[[Made], float | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -194,10 +194,12 @@ def _value_row(
     made = made_of(found.frames, None if truth is None else truth.frames, caption)
     for name in wanted:
         metric = {name: metrics[name]}
+        # nobody knows a video's world: who asks for a metric of some worlds says that it is of one
+        of_world = replace(made, world=next(iter(metrics[name].worlds), None))
         why: dict[str, str] = {}
         try:
-            by_frame = metric_frame_values(made, NO_CASE, metric, why)
-            scores |= metric_values(made, NO_CASE, metric, by_frame, why)
+            by_frame = metric_frame_values(of_world, NO_CASE, metric, why)
+            scores |= metric_values(of_world, NO_CASE, metric, by_frame, why)
             frame_scores |= by_frame
             if scores[name] is None:
                 reasons[name] = why.get(name) or f"{name} has no value for {_size(found.frames)}"

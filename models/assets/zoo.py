@@ -113,6 +113,11 @@ ZOO: dict[str, tuple[str, int, str]] = {
         6454096,
         "video transformer of vizdoom-6x8",
     ),
+    "video_text_vizdoom.safetensors": (
+        "64ca5b3cfbe3e196ea3946c7e9b7ace0ef84234f86a726d6767b93b2d01af3d4",
+        818330,
+        "video-text network of vizdoom-6x8",
+    ),
 }
 """File → SHA-256, bytes, what it is."""
 

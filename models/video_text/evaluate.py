@@ -6,6 +6,7 @@ Run it as ``python -m models.video_text.evaluate --weights FILE --world W [--cli
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,9 +19,10 @@ from harness.errors import DiptychError, UsageError
 from harness.files import write_atomically
 from harness.registry import REGISTRY
 from harness.stats.retrieval import Recall, chance_level, retrieved, wilson_interval
-from models.training.video_text import FRAMES, captioned_clips
+from models.training.video_text import FRAMES
 from models.video_text.scorer import VideoTextScorer
 from models.weights import weights_sha256
+from models.worlds.caption_text import grammar
 from models.worlds.types import Split
 
 RANKS = (1, 3)
@@ -51,6 +53,23 @@ def pooled_recall(similarities: NDArray[np.float64], captions: Sequence[str], am
     )
 
 
+def parts_told(captions: Sequence[object], best: NDArray[np.int64]) -> dict[str, dict[str, float]]:
+    """How often each part of the best caption is the clip's own: ``right``, and ``chance`` for a caption by lot.
+
+    Args:
+        captions: What each clip's caption says, dataclasses; of anything else there are no parts.
+        best: For each clip, the index of the caption that fits it best.
+    """
+    if not all(dataclasses.is_dataclass(caption) for caption in captions):
+        return {}
+    told: dict[str, dict[str, float]] = {}
+    for part in [field.name for field in dataclasses.fields(captions[0])]:  # type: ignore[arg-type]
+        said = np.array([getattr(caption, part) for caption in captions])
+        right, shares = said == said[best], np.unique(said, return_counts=True)[1] / len(said)
+        told[part] = {"right": float(right.mean()), "chance": float((shares**2).sum())}
+    return told
+
+
 def evaluate_video_text(
     weights: str, world: str, split: Split = "test", count: int = 256, among: Sequence[int] = (64, 256)
 ) -> dict[str, Any]:
@@ -65,13 +84,15 @@ def evaluate_video_text(
 
     Returns:
         Facts by name: ``among_<n>`` with ``r1`` and ``r3`` (``value``, ``low``, ``high``, ``chance``), from clip to
-        caption; ``captions``, how many are different; ``own`` and ``other``, mean cosines of a clip with its own
-        caption and with those of others.
+        caption; ``captions``, how many are different; ``parts``, of the best caption among all (:func:`parts_told`);
+        ``own`` and ``other``, mean cosines of a clip with its own caption and with those of others.
     """
     scorer = VideoTextScorer("cpu", weights)
-    clips = captioned_clips(world, split, count, (FRAMES,))
-    captions = [windows[0] for windows in clips.captions[FRAMES]]
-    similarities = scorer.similarities(list(clips.frames[:, :FRAMES]), captions)
+    say = grammar(world).say
+    clips = REGISTRY.get("world", world)().clips(split, count)
+    said = [say(clip, 0, FRAMES) for clip in clips]
+    captions = [str(caption) for caption in said]
+    similarities = scorer.similarities([clip.frames[:FRAMES] for clip in clips], captions)
     different = np.array([[one != other for other in captions] for one in captions])
     facts: dict[str, Any] = {
         "weights": Path(weights).name,
@@ -80,6 +101,7 @@ def evaluate_video_text(
         "split": split,
         "clips": count,
         "captions": len(set(captions)),
+        "parts": parts_told(said, similarities.argmax(1)),
         "own": float(np.diagonal(similarities).mean()),
         "other": float(similarities[different].mean()) if different.any() else None,
     }

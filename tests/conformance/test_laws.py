@@ -245,6 +245,93 @@ def test_a_faulty_comparer(fault, law):
     assert law in broken("comparer", lambda device: Apart(device, fault))
 
 
+# text scorers
+
+
+@dataclass
+class Words:
+    """Scores "bright" and "dark" by the mean level."""
+
+    device: str
+    fault: str = ""
+    calls: int = 0
+    example: str = "bright"
+    least_side: int = 4
+
+    def __post_init__(self) -> None:
+        if self.device != "cpu" and self.fault != "any device":
+            raise UsageError(f"unknown device {self.device!r}.")
+        if self.fault == "absent":
+            raise AbsentError("asset 'far' is not on this machine. Try: diptych assets fetch far")
+        if self.fault == "no example":
+            self.example = " "
+
+    def similarities(self, videos, captions):
+        self.calls += 1
+        for caption in captions:
+            if self.fault == "fails on words" and "qq" in caption:
+                raise KeyError(caption)
+            if not caption.strip() and self.fault != "takes nothing":
+                raise UsageError("the caption is empty. Valid words: bright, dark.")
+            strange = [word for word in caption.split() if word not in ("bright", "dark")]
+            if strange and self.fault != "any word":
+                named = "" if self.fault == "names no words" else " Valid words: bright, dark."
+                raise UsageError(f"unknown words: {', '.join(strange)}.{named}")
+        if any(min(video.shape[1:3]) < self.least_side for video in videos) and self.fault != "any size":
+            raise UsageError("frames are too small")
+        levels = np.array([video.astype(float).mean() / 127.5 - 1 for video in videos])
+        if self.fault == "of the batch":
+            levels = levels - levels.mean()
+        if self.fault == "remembers":
+            levels = levels / self.calls
+        if self.fault == "blind":
+            levels = levels * 0 + 0.5
+        if self.fault == "not finite":
+            levels[:1] = np.nan
+        if self.fault == "no cosine":
+            levels = levels * 30 + 7
+        if self.fault == "writes":
+            videos[0][0] = 0
+        if self.fault == "global generator":
+            np.random.rand()
+        if self.fault == "place of the caption":
+            return levels[:, None] * (0.9 ** np.arange(len(captions)))
+        found = levels[:, None] * np.array([[1.0 if caption == "bright" else -1.0 for caption in captions]])
+        return found.astype(np.float32) if self.fault == "float32" else found
+
+
+FINITE = "finite values in [-1, 1]"
+UNKNOWN = "unknown words are one clear error"
+TEXT_SCORER_FAULTS = {
+    "no example": FINITE,
+    "float32": FINITE,
+    "not finite": FINITE,
+    "no cosine": FINITE,
+    "blind": FINITE,
+    "place of the caption": FINITE,
+    "of the batch": "a clip's value does not depend on its neighbours",
+    "remembers": REPEATABLE,
+    "writes": REPEATABLE,
+    "global generator": REPEATABLE,
+    "any word": UNKNOWN,
+    "names no words": UNKNOWN,
+    "fails on words": UNKNOWN,
+    "takes nothing": "an empty caption is a clear error",
+    "any size": "frames that are too small are a clear error",
+    "any device": "an unknown device is a clear error",
+}
+
+
+def test_a_sound_text_scorer_breaks_no_law_nor_one_whose_weights_are_elsewhere():
+    assert broken("text-scorer", Words) == {}
+    assert broken("text-scorer", lambda device: Words(device, "absent")) == {}
+
+
+@pytest.mark.parametrize(("fault", "law"), TEXT_SCORER_FAULTS.items(), ids=TEXT_SCORER_FAULTS)
+def test_a_faulty_text_scorer(fault, law):
+    assert law in broken("text-scorer", lambda device: Words(device, fault))
+
+
 # worlds
 
 

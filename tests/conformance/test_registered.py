@@ -39,6 +39,13 @@ EXPECTED = {
         "motion-dis",
         "smoothness-rife",
     },
+    "text-scorer": {
+        "video-text-crafter",
+        "video-text-crafter-judge",
+        "video-text-vizdoom",
+        "video-text-vizdoom-judge",
+        "conse",
+    },
     "metric": {
         "frames_per_second",
         "tokens_per_second",
@@ -72,6 +79,10 @@ EXPECTED = {
         "dynamic_degree[raft-small]",
         "dynamic_degree[dis]",
         "text_alignment[conse]",
+        "text_alignment[video-text-crafter]",
+        "text_alignment[video-text-crafter-judge]",
+        "text_alignment[video-text-vizdoom]",
+        "text_alignment[video-text-vizdoom-judge]",
     },
 }
 

@@ -102,11 +102,18 @@ def test_the_largest_thing_is_told_and_neither_walls_nor_the_weapon():
 
 def test_only_shots_inside_the_window_count():
     clip = walk(actions=["noop", "attack", "noop", "noop", "noop", "attack"])
-    assert [vizdoom_caption(clip, start, 3).shooting for start in range(4)] == ["shooting", "shooting", NOTHING, NOTHING]
+    assert [vizdoom_caption(clip, start, 3).shooting for start in range(4)] == [
+        "shooting",
+        "shooting",
+        NOTHING,
+        NOTHING,
+    ]
 
 
 def test_parts_that_are_not_the_fields_are_refused():
-    with pytest.raises(UsageError, match=r"unknown moving of a caption 'moving forwards'; did you mean 'moving forward'"):
+    with pytest.raises(
+        UsageError, match=r"unknown moving of a caption 'moving forwards'; did you mean 'moving forward'"
+    ):
         VizdoomCaption("in basic", moving="moving forwards")
 
 
@@ -120,7 +127,9 @@ def test_every_word_of_every_caption_is_declared_and_none_in_vain(world):
         for part in parts:
             for others in (first, {f: p[-1] for f, p in fields.items()}):
                 caption = make(**{**others, field: part})
-                if any(getattr(caption, f"{of}_side", NOTHING) == NOTHING != getattr(caption, of, NOTHING) for of in SIDED):
+                if any(
+                    getattr(caption, f"{of}_side", NOTHING) == NOTHING != getattr(caption, of, NOTHING) for of in SIDED
+                ):
                     continue  # the world never says that without its side
                 words = str(caption).replace(";", "").split()
                 longest, seen = max(longest, len(words)), seen | set(words)

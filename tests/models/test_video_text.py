@@ -22,19 +22,28 @@ from harness.stats.retrieval import recall_at
 from models.training import video_text as training
 from models.training.presets import VIDEO_TEXT_PRESETS, TrainOptions, preset
 from models.training.video_text import CaptionedClips, captioned_clips, draw_clips, score, train_video_text, world_shape
-from models.video_text.evaluate import evaluate_video_text, pooled_recall
+from models.video_text.evaluate import evaluate_video_text, parts_told, pooled_recall
 from models.video_text.loading import load_video_text, save_video_text
 from models.video_text.network import VideoText, contrastive_loss
 from models.video_text.scorer import VideoTextScorer, shipped
 from models.video_text.shapes import VideoTextShape
 from models.video_text.words import split_words, word_ids
 from models.worlds.caption_text import GRAMMARS, Grammar, grammar
+from models.worlds.captions import Caption
 
 load_builtin()
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 60, 220), "white": (240, 240, 240)}
 WAYS = {"left": -1, "right": 1, "nowhere": 0}
 WORDS = (*COLOURS, "square", "going", *WAYS)
-TINY = {"tile_pixels": 4, "tile_width": 16, "heads": 2, "width": 16, "time_width": 32, "text_width": 16, "embedding": 16}
+TINY = {
+    "tile_pixels": 4,
+    "tile_width": 16,
+    "heads": 2,
+    "width": 16,
+    "time_width": 32,
+    "text_width": 16,
+    "embedding": 16,
+}
 BOTH = (("tiles", "attention"), ("volume", "recurrent"))
 
 
@@ -173,7 +182,10 @@ def test_words_are_split_and_numbered_whatever_stands_between_them() -> None:
     [
         ("", r"the caption '' is empty\. Valid words: blue, going, green"),
         (" ;.", "is empty"),
-        ("red squre; going lefft", r"'squre' \(did you mean 'square'\?\), 'lefft' \(did you mean 'left'\?\)\. Valid words: "),
+        (
+            "red squre; going lefft",
+            r"'squre' \(did you mean 'square'\?\), 'lefft' \(did you mean 'left'\?\)\. Valid words: ",
+        ),
         ("zzz", r"unknown words in the caption 'zzz': 'zzz'\. Valid words: blue, .*Such as: 'red square; going left'"),
         ("red red red red red red red", "has 7 words, more than 6"),
     ],
@@ -326,8 +338,17 @@ def test_evaluation_counts_in_pools(tmp_path: Path) -> None:
     halves = [recall_at(similarities[p, p], captions[p], captions[p], 2) for p in (slice(0, 4), slice(4, 8))]
     assert found.hits == sum(half.hits for half in halves)
     assert found.chance == pytest.approx(0.5)
+    assert facts["parts"] == {}
     with pytest.raises(UsageError, match="8 clips make no pool of 9"):
         pooled_recall(similarities, captions, 9, 1)
+
+
+def test_parts_of_the_best_caption_are_counted_each_by_itself() -> None:
+    captions = [Caption("grass", going="left"), Caption("grass", going="up"), Caption("sand", going="left")]
+    told = parts_told(captions, np.array([1, 1, 0]))
+    assert told["ground"] == {"right": pytest.approx(2 / 3), "chance": pytest.approx(5 / 9)}
+    assert told["going"] == {"right": pytest.approx(2 / 3), "chance": pytest.approx(5 / 9)}
+    assert told["creature"] == {"right": 1.0, "chance": 1.0}
 
 
 @pytest.mark.parametrize("name", VIDEO_TEXT_PRESETS)
