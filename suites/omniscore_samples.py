@@ -71,8 +71,8 @@ register("suite", "omniscore-samples")(
         baseline="sequential",
         scales={
             "smoke": scale("smoke", 2),
-            "calibration": scale("calibration", 24, split="validation"),
-            "small": scale("small", 24),
+            "calibration": scale("calibration", 12, split="validation"),
+            "small": scale("small", 12),
             "full": scale("full", 64),
         },
         metrics=COMMON,

@@ -150,9 +150,9 @@ register("suite", "omniscore-sanity")(
         scales={
             "smoke": Scale(name="smoke", cases=of_world("crafter-9x9", "test", 4, 10), warmups=0),
             "calibration": Scale(
-                name="calibration", cases=(*of_files(CALIBRATION_CLIPS), *of_worlds("validation", 24)), warmups=0
+                name="calibration", cases=(*of_files(CALIBRATION_CLIPS), *of_worlds("validation", 16)), warmups=0
             ),
-            "small": Scale(name="small", cases=(*of_files(TEST_CLIPS), *of_worlds("test", 24)), warmups=0),
+            "small": Scale(name="small", cases=(*of_files(TEST_CLIPS), *of_worlds("test", 16)), warmups=0),
             "full": Scale(name="full", cases=(*of_files(TEST_CLIPS), *of_worlds("test", 64)), warmups=0),
         },
         metrics=DIMENSIONS,

@@ -27,7 +27,7 @@ from models.scorers.pixels import batches, check_clip, scaled, to_tensor, workin
 from models.weights import read_tensors
 
 ASSET = "raft-small"
-ITERATIONS = 12
+ITERATIONS = 8
 LEAST_SIDE = 128
 MOST_PIXELS = 1 << 16
 """Frames are looked at with their shorter side scaled to 128 pixels at least, and at most so many pixels in all."""

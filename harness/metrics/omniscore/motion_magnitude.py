@@ -8,7 +8,7 @@ Range: 0 upwards.
 Unit: % of shorter side per step.
 Direction: higher is better, by VBench's convention that a good video moves; noise and jitter move, too.
 Minimum n: 6 blocks for a verdict.
-Preprocessing: scaled so that the shorter side has at least 128 pixels and the frame at most 2¹⁶; RAFT-small in 12
+Preprocessing: scaled so that the shorter side has at least 128 pixels and the frame at most 2¹⁶; RAFT-small in 8
 iterations on the CPU in float32, or OpenCV's DIS (medium preset) on grey.
 Errors: a single frame, or smaller ones, have no value (:class:`harness.errors.NoValueError`); weights that are not on
 this machine make the metric absent; ``[dis]`` needs OpenCV.
