@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from harness.cli.frames import Run, findings_frame, load_run, trials_frame
     from harness.cli.importing import import_vbench
     from harness.cli.listing import Item, Listing, list_items
+    from harness.cli.omniscore import (
+        omniscore_calibrate,
+        omniscore_presets,
+        omniscore_sensitivity,
+        omniscore_validity,
+    )
     from harness.cli.power import suite_power
     from harness.cli.running import resume_run, run_suite
     from harness.cli.schemas import describe_schema
@@ -68,6 +74,12 @@ _HOMES = {
         "train_text_video_transformer",
         "train_tokenizer",
         "train_video_transformer",
+    ),
+    "harness.cli.omniscore": (
+        "omniscore_calibrate",
+        "omniscore_presets",
+        "omniscore_sensitivity",
+        "omniscore_validity",
     ),
     "harness.cli.exporting": ("AsvFacts", "export_asv"),
     "harness.cli.facts": ("PlanFacts", "ReportFacts", "RunFacts"),
@@ -169,6 +181,10 @@ __all__ = [
     "list_items",
     "list_results",
     "load_run",
+    "omniscore_calibrate",
+    "omniscore_presets",
+    "omniscore_sensitivity",
+    "omniscore_validity",
     "plan_suite",
     "rebuild_summaries",
     "register",
