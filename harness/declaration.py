@@ -76,6 +76,11 @@ def judging_problems(suite: Suite, metrics: Mapping[str, Metric]) -> Iterator[Pr
     ):
         if name is not None and name not in metrics:
             yield Problem(place, f"{choice(name, metrics, f'unknown metric {name!r}')} See: diptych list metrics")
+    for name in names:
+        lacking = [part for part in metrics[name].parts if part not in names] if name in metrics else []
+        if lacking:
+            what = f"the composite {name!r} is put together from what is recorded; add its parts {', '.join(lacking)}."
+            yield Problem(("metrics",), what)
     if not (math.isfinite(suite.margin) and suite.margin > 0):
         yield Problem(("margin",), f"a non-inferiority margin is positive, not {suite.margin}.")
     for threshold in suite.thresholds:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,7 @@ METRICS = {
     name: Metric(name=name, summary="", unit="", direction="higher", scale=scale, compute=lambda made: None)
     for name, scale in (("rate", "ratio"), ("ssim", "difference"))
 }
+METRICS["both"] = replace(METRICS["ssim"], name="both", parts=("ssim", "other", "third"), combine=lambda values: 0.0)
 
 
 def suite(**changes) -> Suite:
@@ -50,6 +52,7 @@ def test_a_sound_declaration_passes():
         ({"primary_speed": "ssim"}, "not analysed as a ratio"),
         ({"thresholds": (Threshold(metric="ssim", tau=0.05),)}, "none for the primary speed metric 'rate'"),
         ({"metrics": ("rate", "psnr")}, "unknown metric 'psnr'"),
+        ({"metrics": ("rate", "ssim", "both")}, "composite 'both' is put together .* add its parts other, third"),
         ({"negative_control": "brokn"}, "did you mean 'broken'"),
         ({"negative_control": "base"}, "unknown negative control"),
     ],
