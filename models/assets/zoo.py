@@ -118,6 +118,16 @@ ZOO: dict[str, tuple[str, int, str]] = {
         818330,
         "video-text network of vizdoom-6x8",
     ),
+    "video_text_crafter.safetensors": (
+        "048bd77ae30b6f81fbe5073cf3cee3d4f06dd8c4f3ada1fe9ccd14086e14c79a",
+        1070650,
+        "video-text network of crafter-9x9",
+    ),
+    "video_text_vizdoom_judge.safetensors": (
+        "6c6646e3610a7c622f3e428d5105fbf7530962978063b1e78a5f690edeaeba77",
+        931530,
+        "held-out video-text judge of vizdoom-6x8",
+    ),
 }
 """File → SHA-256, bytes, what it is."""
 
