@@ -356,6 +356,23 @@ def test_a_process_that_is_ended_leaves_what_it_scored(tmp_path: Path, number: s
     assert said["metrics"]["ssim"]["n"] == 8
 
 
+def test_a_metric_of_one_world_scores_the_videos_that_it_is_asked_of(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    made = tmp_path / "made"
+    made.mkdir()
+    for number in range(3):
+        np.save(made / f"clip{number}.npy", np.random.default_rng(number).integers(0, 256, (8, 48, 64, 3), np.uint8))
+    said = ["in basic; standing", "in take cover; moving left", "in the garden"]
+    prompts = tmp_path / "prompts.json"
+    prompts.write_text(json.dumps({f"clip{number}.npy": text for number, text in enumerate(said)}))
+    metric = "text_alignment[video-text-vizdoom]"
+    _, told, _ = call(capfd, made, "--prompts", prompts, "--metrics", metric, "-o", tmp_path / "kept")
+    assert told["metrics"][metric]["n"] == 2
+    assert -1 <= told["metrics"][metric]["value"] <= 1
+    assert "unknown words in the caption 'in the garden': 'garden'" in json.dumps(told)
+
+
 def test_a_metric_that_needs_a_reference_is_absent_without_one(
     folders: tuple[Path, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
