@@ -128,6 +128,11 @@ ZOO: dict[str, tuple[str, int, str]] = {
         931530,
         "held-out video-text judge of vizdoom-6x8",
     ),
+    "video_text_crafter_judge.safetensors": (
+        "f5cc0732eeff83f390d46593d841b6b7faf1d65409a0117502506e90dc9fb032",
+        949218,
+        "held-out video-text judge of crafter-9x9",
+    ),
 }
 """File → SHA-256, bytes, what it is."""
 
