@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         omniscore_validity,
     )
     from harness.cli.power import suite_power
+    from harness.cli.retrieving import omniscore_retrieval
     from harness.cli.running import resume_run, run_suite
     from harness.cli.schemas import describe_schema
     from harness.cli.scoring import score
@@ -81,6 +82,7 @@ _HOMES = {
         "omniscore_sensitivity",
         "omniscore_validity",
     ),
+    "harness.cli.retrieving": ("omniscore_retrieval",),
     "harness.cli.exporting": ("AsvFacts", "export_asv"),
     "harness.cli.facts": ("PlanFacts", "ReportFacts", "RunFacts"),
     "harness.cli.power": ("suite_power",),
@@ -183,6 +185,7 @@ __all__ = [
     "load_run",
     "omniscore_calibrate",
     "omniscore_presets",
+    "omniscore_retrieval",
     "omniscore_sensitivity",
     "omniscore_validity",
     "plan_suite",

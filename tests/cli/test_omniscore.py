@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,3 +129,37 @@ def test_presets_show_what_they_are_made_of(capfd):
     assert run(["omniscore", "presets"]) == 0
     said = capfd.readouterr().out
     assert all(f"omniscore[{preset['name']}]" in said for preset in found["presets"])
+
+
+class Oracle:
+    """Knows which caption belongs to which clip, but for the first clip, which it takes for the last."""
+
+    example, least_side = "x", 1
+
+    def __init__(self, captions: list[str]) -> None:
+        self.captions = captions
+
+    def similarities(self, videos: Any, captions: Any) -> np.ndarray:
+        said = [self.captions[-1], *self.captions[1:]]
+        return np.array([[float(one == other) for other in captions] for one in said])
+
+
+def test_retrieval_counts_the_clips_whose_caption_is_found(monkeypatch, capfd):
+    registry = load_builtin()
+    cases = [c for c in registry.get("suite", "omniscore-sanity").scales["smoke"].cases if c.group == "crafter-9x9"]
+    monkeypatch.setattr("harness.cli.retrieving._groups", lambda: {"crafter-9x9": cases})
+    maker = registry.get("maker", "fault")("cpu", 1)
+    captions = [maker.clip(case).caption for case in cases]
+    assert len(set(captions)) == len(captions) == 4
+    key = ("text-scorer", "video-text-crafter")
+    entry = replace(registry.entry(*key), target=lambda device: Oracle(captions))
+    monkeypatch.setitem(registry.entries, key, entry)
+    code, found, _ = call(capfd, "retrieval", "video-text-crafter")
+    assert code == 0
+    first, third = found["rows"]
+    assert (first["k"], first["hits"], first["queries"], first["value"]) == (1, 3, 4, 0.75)
+    assert first["chance"] == 0.25
+    assert (third["k"], third["hits"]) == (3, 3)  # a caption that looks like no clip is the last of four
+    code, _, err = call(capfd, "retrieval", "video-text-craftr")
+    assert code == 2
+    assert "did you mean 'video-text-crafter'" in err

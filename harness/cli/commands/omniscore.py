@@ -1,4 +1,4 @@
-"""``diptych omniscore presets | validity | sensitivity | calibrate``."""
+"""``diptych omniscore presets | validity | sensitivity | calibrate | retrieval``."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from harness.cli.omniscore import (
 )
 from harness.cli.options import common, results_option
 from harness.cli.output import Output
+from harness.cli.retrieving import RetrievalFacts, omniscore_retrieval
 
 SAMPLES = click.option("--samples", metavar="RUN", help="A run of omniscore-samples: saturation, variance in prompts.")
 
@@ -73,6 +74,29 @@ def calibrate_command(output: Output, run: str, samples: str | None, path: Path,
     """Write the light presets that RUN (suite omniscore-sanity, scale calibration) gives."""
     facts = omniscore_calibrate(run, path, samples, results)
     output.emit(facts, lambda: _print_calibration(output, facts))
+
+
+@command.command("retrieval")
+@click.argument("scorer", required=False)
+@common
+@click.pass_obj
+def retrieval_command(output: Output, scorer: str | None) -> None:
+    """Show how often each text scorer finds the right caption of a clean clip among a group's."""
+    facts = omniscore_retrieval(scorer)
+    output.emit(facts, lambda: _print_retrieval(output, facts))
+
+
+def _print_retrieval(output: Output, facts: RetrievalFacts) -> None:
+    rows = [
+        [
+            row["scorer"], row["group"], row["clips"], f"R@{row['k']}", f"{row['hits']} of {row['queries']}",
+            f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]", f"{row['chance']:.3f}",
+        ]
+        for row in facts.rows
+    ]  # fmt: skip
+    output.table(("text scorer", "clips of", "clips", "", "hits", "share, 95 %", "by chance"), rows)
+    for name, why in facts.absent.items():
+        output.stream.write(f"{name} is absent: {why}\n")
 
 
 def _print_presets(output: Output, facts: PresetsFacts) -> None:
