@@ -130,6 +130,13 @@ def test_the_table_of_faults_and_the_ceilings_are_those_of_the_committed_run() -
         assert re.search(r"is (0\.\d+ \[0\.\d+, 0\.\d+\])", ceiling)[1] in README
 
 
+def test_the_shares_of_captions_found_are_those_of_the_cards() -> None:
+    for name in ("crafter", "vizdoom", "crafter_judge", "vizdoom_judge"):
+        card = (ROOT / "models" / "zoo" / f"video_text_{name}.md").read_text(encoding="utf-8")
+        found = re.search(r"R@1 among 64 \| \d+ of 256 \| (0\.\d+ \[0\.\d+, 0\.\d+\])", card)[1]
+        assert found in README
+
+
 def test_its_suite_file_can_be_planned(tmp_path: Path) -> None:
     (text,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
     file = tmp_path / "mine.toml"
