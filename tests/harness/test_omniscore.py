@@ -279,3 +279,24 @@ def test_presets_that_ship_are_sound():
         assert all(p.worst != p.best for p in preset.parts)
         assert not {p.dimension for p in preset.parts} & set(preset.dropped)
         assert preset.left_open
+
+
+def test_by_vbenchs_constants_quality_is_vbenchs_total():
+    """VideoCrafter2's leaderboard values give the 82.20 that the paper prints for its quality."""
+    vc2 = {
+        "subject_consistency[dino-vitb16]": 0.9685,
+        "background_consistency[clip-vitb32]": 0.9822,
+        "temporal_flickering[frame-difference]": 0.9841,
+        "motion_smoothness[amt-s]": 0.9773,
+        "dynamic_degree[raft-things]": 0.425,
+        "aesthetic_quality[laion-clip-vitl14]": 0.6313,
+        "imaging_quality[musiq-spaq]": 67.22,
+        "text_alignment[viclip]": 0.2823,
+    }
+    eight = presets()["vbench-v1"].total(vc2)
+    assert 100 * eight.quality == pytest.approx(82.20, abs=0.005)
+    assert eight.semantics == pytest.approx(0.2823 / 0.364)
+    assert eight.score == pytest.approx((4 * eight.quality + eight.semantics) / 5)
+    seven = presets()["vbench-v1-7"]
+    assert "background_consistency[clip-vitb32]" not in seven.metrics
+    assert seven.total({name: v for name, v in vc2.items() if "background" not in name}).quality < eight.quality

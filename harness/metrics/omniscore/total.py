@@ -25,7 +25,9 @@ from importlib.resources import files
 from typing import Any
 
 from harness.errors import unknown
+from harness.metrics import text_alignment as _text_alignment  # noqa: F401 - parts are registered before totals
 from harness.metrics.omniscore.presets import Preset
+from harness.metrics.omniscore.reference import REFERENCE
 from harness.registry import REGISTRY, register
 from harness.types import Made, Metric
 
@@ -44,8 +46,9 @@ def declared() -> dict[str, Any]:
 
 @cache
 def presets() -> dict[str, Preset]:
-    """The presets that ship with Diptych, by name."""
-    return {facts["name"]: Preset.model_validate(facts) for facts in declared()["presets"]}
+    """The presets that ship with Diptych, by name: the calibrated ones, and those of VBench's models."""
+    light = [Preset.model_validate(facts) for facts in declared()["presets"]]
+    return {preset.name: preset for preset in (*light, *REFERENCE)}
 
 
 @cache
