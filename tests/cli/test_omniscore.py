@@ -163,3 +163,25 @@ def test_retrieval_counts_the_clips_whose_caption_is_found(monkeypatch, capfd):
     code, _, err = call(capfd, "retrieval", "video-text-craftr")
     assert code == 2
     assert "did you mean 'video-text-crafter'" in err
+
+
+def test_readings_change_totals_of_scored_files(tmp_path, capfd):
+    parts = next(p for p in call(capfd, "presets", "vbench-v1")[1]["presets"])["parts"]
+    draw = np.random.default_rng(0)
+    videos = [
+        {"path": f"{n}.mp4", "prompt": f"prompt {n // 4}", "scores": {p["metric"]: draw.uniform() for p in parts}}
+        for n in range(24)
+    ]
+    path = tmp_path / "scores.json"
+    path.write_text("a line of progress\n" + json.dumps({"videos": videos}) + "\n")
+    code, found, _ = call(capfd, "sensitivity", str(path), "--preset", "vbench-v1")
+    assert code == 0
+    facts = found["groups"]["videos, vbench-v1"]
+    assert (facts["videos"], facts["prompts"], facts["left_out"]) == (24, 6, 0)
+    rows = {row["name"]: row for row in facts["readings"]}
+    assert rows["as declared"]["tau"] == 1
+    assert -1 < rows["semantics alone"]["tau"] < 1
+    path.write_text("no scores")
+    code, _, err = call(capfd, "sensitivity", str(path), "--preset", "vbench-v1")
+    assert code == 2
+    assert "holds no scores of videos" in err
