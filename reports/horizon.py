@@ -26,9 +26,7 @@ def horizons(reading: Reading, group: str) -> list[Horizon]:
     finished = reading.finished(group)
     kept = {name for record in finished for name in record.frame_values}
     order = dict.fromkeys([*reading.manifest.suite.metrics, *sorted(kept)])
-    found = (
-        horizon(finished, group, name, baseline=reading.manifest.suite.baseline) for name in order if name in kept
-    )
+    found = (horizon(finished, group, name, baseline=reading.manifest.suite.baseline) for name in order if name in kept)
     return [course for course in found if course is not None]
 
 
@@ -49,6 +47,7 @@ def horizon_plot(reading: Reading, found: Horizon, metrics: Mapping[str, Metric]
         factor,
         title + (f" ({label})" if label else ""),
         name,
+        [frame_of(t, known) for t in range(found.frames)],
     )
     caption = (
         f"{better}Mean over {count(found.cases, 'case')} at each generated frame, from left to right further away from "
@@ -58,7 +57,14 @@ def horizon_plot(reading: Reading, found: Horizon, metrics: Mapping[str, Metric]
     return Plot(f"{title} over the horizon", svg, caption, records, f"{found.metric} of every frame")
 
 
-def horizon_figure(rows: Sequence[tuple[ArmStyle, Course]], factor: float, label: str, name: str) -> str:
+def frame_of(index: int, metric: Metric | None) -> int:
+    """The generated frame, from 1, to which a value belongs: steps begin at the second, and some skip frames."""
+    return index + 1 if metric is None else metric.first_frame + index * metric.every_frames + 1
+
+
+def horizon_figure(
+    rows: Sequence[tuple[ArmStyle, Course]], factor: float, label: str, name: str, frames: Sequence[int]
+) -> str:
     """Draw every arm's mean along the frames, with its band.
 
     Args:
@@ -66,6 +72,7 @@ def horizon_figure(rows: Sequence[tuple[ArmStyle, Course]], factor: float, label
         factor: What values are multiplied by for their display unit.
         label: Vertical axis label with unit.
         name: Unique name on the page.
+        frames: Number of the frame of each value, from 1.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -75,7 +82,6 @@ def horizon_figure(rows: Sequence[tuple[ArmStyle, Course]], factor: float, label
         axes = figure.add_subplot()
         axes.grid(visible=True)
         ends = []
-        frames = range(1, len(rows[0][1].means) + 1)
         for style, course in rows:
             means = [factor * mean for mean in course.means]
             if course.half_widths is not None:
@@ -124,7 +130,8 @@ def horizon_table(reading: Reading, found: Horizon, metrics: Mapping[str, Metric
     """The same in numbers: every arm at some frames, the first and the last among them."""
     label, factor = _unit(found, metrics)
     shown = chosen_frames(found.frames)
-    columns = [Column("Arm"), *(Column(f"Frame {t + 1}", label, "number") for t in shown)]
+    numbers = [frame_of(t, metrics.get(found.metric)) for t in shown]
+    columns = [Column("Arm"), *(Column(f"Frame {at}", label, "number") for at in numbers)]
     arms = [arm for arm in reading.styles if arm in found.courses]
     rows: list[tuple[Cell, ...]]
     if found.reason is None:

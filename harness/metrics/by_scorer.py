@@ -21,7 +21,8 @@ def by_scorer(name: str) -> PerFrame:
     """Return a function from what was made to the scorer's values of its video."""
 
     def per_frame(made: Made) -> list[float] | None:
-        return [float(value) for value in scorer(name)(made.video)]
+        video = made.video  # where there is none, no network is built
+        return [float(value) for value in scorer(name)(video)]
 
     return per_frame
 

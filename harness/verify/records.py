@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from harness.declaration import judged_metrics
-from harness.errors import DiptychError, RejectedError
+from harness.errors import DiptychError, NoValueError, RejectedError
 from harness.metrics.by_frame import mean_of_frames
 from harness.stats.pairing import mismatch
 from harness.store.archive import trials_data
@@ -217,9 +217,14 @@ def check_values(
                 why = f"{name} is {value}, but the mean of its {len(frames)} frames is {mean_of_frames(frames)}"
                 notes.problem("value", name_of(record), why)
             try:
-                again = metric.compute(cast(Made, Remembered(record)))
+                if metric.combine is None:
+                    again = metric.compute(cast(Made, Remembered(record)))
+                else:
+                    again = metric.combine(record.values)
             except NeedsMoreError:
                 continue
+            except NoValueError:
+                again = None
             notes.count("values")
             if not same_number(value, again):
                 why = f"{name} is {value}, but its durations and counts give {again}"

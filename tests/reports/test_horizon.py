@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.stats.horizon import horizon
-from reports.horizon import GAP, MOST_COLUMNS, chosen_frames, horizon_plot, horizon_table, horizons, spread
+from harness.types import Metric
+from reports.horizon import GAP, MOST_COLUMNS, chosen_frames, frame_of, horizon_plot, horizon_table, horizons, spread
 from reports.reading import read_run
 from reports.report import write_report
 
@@ -83,3 +84,13 @@ def test_names_keep_their_order_and_their_distance(heights):
     assert all(placed[b] - placed[a] >= GAP - 1e-9 for a, b in pairwise(order))
     assert all(heights[a] <= heights[b] for a, b in pairwise(order))
     assert sum(placed) == pytest.approx(sum(heights))
+
+
+@pytest.mark.parametrize(("first", "every", "expected"), [(0, 1, [1, 2, 3]), (1, 1, [2, 3, 4]), (1, 2, [2, 4, 6])])
+def test_values_of_steps_stand_at_the_frame_that_they_lead_to(first, every, expected):
+    known = Metric(
+        name="m", summary="m", unit="u", direction="higher", scale="difference", compute=lambda made: None,
+        first_frame=first, every_frames=every,
+    )  # fmt: skip
+    assert [frame_of(t, known) for t in range(3)] == expected
+    assert [frame_of(t, None) for t in range(3)] == [1, 2, 3]
