@@ -12,7 +12,7 @@ from suites.decoding import SAMPLING
 
 VIDEOS_PER_PROMPT = 4
 MODELS = {"crafter-9x9": "video-transformer-crafter-9x9", "vizdoom-6x8": "video-transformer-vizdoom-6x8"}
-COMMON = (
+DIMENSIONS = (
     "imaging_quality[brisque]",
     "aesthetic_quality[nima-mobilenet]",
     "subject_consistency[efficientnet-lite0]",
@@ -26,6 +26,8 @@ COMMON = (
     "text_alignment[video-text-vizdoom]",
     "text_alignment[video-text-vizdoom-judge]",
 )
+COMPOSITES = tuple(f"omniscore[light-{world}{use}]" for world in ("crafter", "vizdoom") for use in ("", "-pairing"))
+METRICS = (*DIMENSIONS, *COMPOSITES)
 
 
 def scale(name: str, prompts: int, *, split: str = "test") -> Scale:
@@ -75,14 +77,14 @@ register("suite", "omniscore-samples")(
             "small": scale("small", 12),
             "full": scale("full", 64),
         },
-        metrics=COMMON,
+        metrics=METRICS,
         primary_speed=None,
         primary_quality="temporal_flickering[frame-difference]",
         margin=0.01,
         margin_why="2.55 grey levels of mean difference from frame to frame",
         thresholds=tuple(
             Threshold(metric=name, tau=0.0, why="whether there is a difference, not how much it matters")
-            for name in COMMON
+            for name in METRICS
         ),
     )
 )

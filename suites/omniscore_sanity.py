@@ -56,13 +56,23 @@ DIMENSIONS = (
     "text_alignment[conse]",
 )
 
+COMPOSITES = (
+    "omniscore[light]",
+    "omniscore[light-crafter]",
+    "omniscore[light-crafter-pairing]",
+    "omniscore[light-vizdoom]",
+    "omniscore[light-vizdoom-pairing]",
+)
+"""Put together from the dimensions: what they say of each fault, whichever it is."""
+METRICS = (*DIMENSIONS, *COMPOSITES)
+
 OWN_FAULTS = {
     "imaging_quality": ("noise-3", "blur-3"),
     "aesthetic_quality": ("dull-3",),
     "subject_consistency": ("cut-3",),
     "background_consistency": ("cut-3",),
     "temporal_flickering": ("flicker-3",),
-    "motion_smoothness": ("stutter-1",),
+    "motion_smoothness": ("jitter-3",),
     "motion_magnitude": ("freeze-3",),
     "dynamic_degree": ("freeze-3",),
     "text_alignment": ("caption",),
@@ -155,14 +165,14 @@ register("suite", "omniscore-sanity")(
             "small": Scale(name="small", cases=(*of_files(TEST_CLIPS), *of_worlds("test", 16)), warmups=0),
             "full": Scale(name="full", cases=(*of_files(TEST_CLIPS), *of_worlds("test", 64)), warmups=0),
         },
-        metrics=DIMENSIONS,
+        metrics=METRICS,
         primary_speed=None,
         primary_quality="temporal_flickering[frame-difference]",
         margin=0.01,
         margin_why="2.55 grey levels of mean difference from frame to frame: less than the weakest flicker here",
         thresholds=tuple(
             Threshold(metric=name, tau=0.0, why="whether a fault is seen at all, not how much it matters")
-            for name in DIMENSIONS
+            for name in METRICS
         ),
         expectations=tuple(
             Expectation(arm=arm, metric=metric, verdict="regressed", why="the dimension's own fault")

@@ -391,7 +391,7 @@ FAULTS = (
     Fault(
         "a dimension enters a reward without seeing its own fault",
         "harness/metrics/omniscore/calibrate.py",
-        "kept = tuple(part for part in whole.parts if part.metric not in why)",
+        "kept = tuple(part for part in whole.parts if part.metric not in why or part.metric in stays)",
         "kept = whole.parts",
         "tests/harness/test_omniscore.py",
     ),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from harness.metrics.omniscore.calibrate import Draft
     from harness.metrics.omniscore.presets import Preset
     from harness.store.records import Manifest, TrialRecord
+    from harness.types import Suite
 
 SANITY, SAMPLES = "omniscore-sanity", "omniscore-samples"
 LIGHT = (
@@ -32,9 +33,10 @@ GROUPS = {
     "light-vizdoom": ("vizdoom-6x8", ("vizdoom-6x8",), "text_alignment[video-text-vizdoom]"),
 }
 """Preset → the clips that calibrate it, the worlds that it is for, its semantics."""
+REWARD = "-pairing"
 MOTION = {
     "": ("dynamic_degree[raft-small]", "for reports"),
-    "-pairing": ("motion_magnitude[raft-small]", "for choosing pairs, with continuous motion"),
+    REWARD: ("motion_magnitude[raft-small]", "for choosing pairs, with continuous motion"),
 }
 LEFT_OPEN = (
     "seven or eight sub-scores: background consistency, which only some notes name, is a part where it is admitted",
@@ -140,7 +142,7 @@ def omniscore_validity(
         videos = [] if sampled is None else _videos(*sampled).get(group, [])
         for name, whole in candidates().items():
             if whole.group == group:
-                tests = held(whole, matrix, videos, _own_faults(manifest))
+                tests = held(whole, matrix, videos, _own_faults(manifest.suite))
                 admissions[name] = tuple(test.model_dump() for test in tests)
     sampled_id = None if sampled is None else sampled[0].run_id
     return ValidityFacts(run_id=manifest.run_id, groups=groups, admissions=admissions, samples=sampled_id)
@@ -207,23 +209,25 @@ def omniscore_calibrate(
     clips = sorted((r.block.case, r.arm, r.hashes["tokens"]) for r in records)
     set_sha256 = hashlib.sha256(json.dumps(clips).encode()).hexdigest()
     directions = _directions(manifest)
+    own = _own_faults(load_builtin().get("suite", SANITY))  # what is decided here is declared there
     wholes: list[Preset] = []
     presets: list[Preset] = []
     tests: dict[str, Any] = {}
     for group, values in _values(manifest, records).items():
         matrix = fault_matrix(values, manifest.suite.baseline, directions)
         videos = [] if sampled is None else _videos(*sampled).get(group, [])
+        count = max(sum(len(cases) for cases in arms.values()) for arms in values.values())
         for draft in _drafts(group):
             whole = candidate(
                 draft,
                 values,
                 directions,
                 version=f"1-{set_sha256[:8]}",
-                source=f"1st and 99th percentile over {len(clips)} clean and faulty clips of suite {SANITY}",
+                source=f"1st and 99th percentile over {count} clean and faulty clips of suite {SANITY}",
                 left_open=LEFT_OPEN,
             )
-            held = admissions(whole, matrix, videos, _own_faults(manifest))
-            left = admitted(whole, held)
+            held = admissions(whole, matrix, videos, own)
+            left = admitted(whole, held, reward=whole.name.endswith(REWARD))
             wholes.append(whole)
             presets += [] if left is None else [left]
             tests[whole.name] = [test.model_dump(mode="json") for test in held]
@@ -316,12 +320,12 @@ def _scored_videos(path: Path) -> list[Any]:
         raise UsageError(f"{path} holds no scores of videos. Make it with: diptych score … --json > {path}") from error
 
 
-def _own_faults(manifest: Manifest) -> dict[str, tuple[str, ...]]:
+def _own_faults(suite: Suite) -> dict[str, tuple[str, ...]]:
     """Dimension → its own faults: the arms of which the suite expects that they regress in it."""
     from harness.metrics.omniscore.calibrate import dimension_of
 
     found: dict[str, dict[str, None]] = {}
-    for expected in manifest.suite.expectations:
+    for expected in suite.expectations:
         if expected.verdict == "regressed":
             found.setdefault(dimension_of(expected.metric), {})[expected.arm] = None
     return {dimension: tuple(arms) for dimension, arms in found.items()}

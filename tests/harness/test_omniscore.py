@@ -185,10 +185,14 @@ def test_scales_are_percentiles_and_what_fails_is_dropped():
     assert text.worst < text.best
     tests = admissions(whole, fault_matrix(values, "clean", DIRECTIONS), [], OWN)
     assert [bool(test.why_not) for test in tests] == [False, True, False]
-    left = admitted(whole, tests)
+    left = admitted(whole, tests, reward=True)
     assert left.metrics == ("imaging_quality[x]", "text_alignment[x]")
     assert "motion_magnitude" in left.dropped
-    assert admitted(whole, [*tests[:2], admit(text.metric, {}, None, None)]) is None
+    blind = [*tests[:2], admit(text.metric, {}, None, None)]
+    assert admitted(whole, blind, reward=True) is None
+    told = admitted(whole, blind, reward=False)
+    assert told.metrics == left.metrics
+    assert "may be no reward" in told.left_open[-1]
 
 
 def test_contributions_add_up_to_the_total():

@@ -134,14 +134,27 @@ def admissions(
     return tuple(found)
 
 
-def admitted(whole: Preset, tests: Sequence[Admission]) -> Preset | None:
-    """The candidate without the parts that do not pass, which it names; None where a side has no part left."""
+def admitted(whole: Preset, tests: Sequence[Admission], *, reward: bool) -> Preset | None:
+    """The candidate without the parts that do not pass, which it names; None where a side has no part left.
+
+    Args:
+        whole: The candidate.
+        tests: Of each of its parts.
+        reward: True for a preset that pairs are chosen by: nothing enters it that does not pass. One for reports keeps
+            its semantics, without which there is no total, and says that it may be no reward.
+    """
     why = {test.metric: "; ".join(test.why_not) for test in tests if test.why_not}
-    kept = tuple(part for part in whole.parts if part.metric not in why)
+    stays = {part.metric for part in whole.parts if part.side == "semantics" and not reward}
+    kept = tuple(part for part in whole.parts if part.metric not in why or part.metric in stays)
     if {part.side for part in kept} != {"quality", "semantics"}:
         return None
-    dropped = {part.dimension: why[part.metric] for part in whole.parts if part.metric in why}
-    return whole.model_copy(update={"parts": kept, "dropped": dropped})
+    dropped = {part.dimension: why[part.metric] for part in whole.parts if part not in kept}
+    said = tuple(
+        f"{part.metric} is kept for reports and may be no reward: it {why[part.metric]}"
+        for part in kept
+        if part.metric in why
+    )
+    return whole.model_copy(update={"parts": kept, "dropped": dropped, "left_open": (*whole.left_open, *said)})
 
 
 def contributions(preset: Preset, values: Mapping[str, float | None]) -> dict[str, float]:
