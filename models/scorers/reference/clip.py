@@ -1,9 +1,9 @@
 """CLIP's image towers, ViT-B/32 and ViT-L/14: one row for every frame, and LAION's grade of beauty from the larger one.
 
-Radford et al., CLIP (arXiv 2103.00020), through transformers' ``CLIPVisionModelWithProjection`` with OpenAI's weights as
-safetensors; the text half of the file is not read. VBench runs OpenAI's own files, which are TorchScript and therefore
-code; on a GPU it runs them in float16, here they run in float32. The head is LAION-AI's aesthetic-predictor: one linear
-layer on the row of unit length.
+Radford et al., CLIP (arXiv 2103.00020), through transformers' ``CLIPVisionModelWithProjection`` with OpenAI's weights
+as safetensors; the text half of the file is not read. VBench runs OpenAI's own files, which are TorchScript and
+therefore code; on a GPU it runs them in float16, here they run in float32. The head is LAION-AI's aesthetic-predictor:
+one linear layer on the row of unit length.
 """
 
 from __future__ import annotations
@@ -160,7 +160,8 @@ def grades(rows: NDArray[np.float32], weight: Tensor, bias: Tensor) -> NDArray[n
     Returns:
         float64 ``[T]``.
     """
-    found: NDArray[np.float64] = F.linear(F.normalize(torch.from_numpy(rows), dim=-1), weight, bias)[:, 0].double().numpy()
+    unit = F.normalize(torch.from_numpy(rows), dim=-1)
+    found: NDArray[np.float64] = F.linear(unit, weight, bias)[:, 0].double().numpy()
     return found / GRADES
 
 

@@ -1,10 +1,10 @@
 """DINO's ViT-B/16: one row of 768 numbers for every frame, whatever its proportions.
 
-Caron et al., Emerging properties in self-supervised vision transformers (arXiv 2104.14294). The network is torchvision's
-``VisionTransformer`` with the authors' tensors under its names (:func:`torchvision_name`); only the position embeddings
-of frames that are no square of 224 are stretched here, as the authors stretch them. Against the authors'
-``vision_transformer.py`` at 7c446df, with one set of random weights at the full size of ViT-B/16, the rows of frames of
-224 × 224, 224 × 358, 398 × 224 and 224 × 230 differ by at most 8e-7 of the largest number.
+Caron et al., Emerging properties in self-supervised vision transformers (arXiv 2104.14294). The network is
+torchvision's ``VisionTransformer`` with the authors' tensors under its names (:func:`torchvision_name`); only the
+position embeddings of frames that are no square of 224 are stretched here, as the authors stretch them. Against the
+authors' ``vision_transformer.py`` at 7c446df, with one set of random weights at the full size of ViT-B/16, the rows of
+frames of 224 × 224, 224 × 358, 398 × 224 and 224 × 230 differ by at most 8e-7 of the largest number.
 """
 
 from __future__ import annotations
@@ -110,7 +110,8 @@ def class_tokens(network: Any, frames: Tensor) -> Tensor:
     """Map ``[N, 3, H, W]``, normalised, to ``[N, d]``: the class token after the last layer."""
     places = network.conv_proj(frames).flatten(2).transpose(1, 2)
     first = network.class_token.expand(len(frames), -1, -1)
-    where = positions(network.encoder.pos_embedding, *frames.shape[2:], network.patch_size)
+    height, width = frames.shape[2:]
+    where = positions(network.encoder.pos_embedding, height, width, network.patch_size)
     states = network.encoder.layers(torch.cat([first, places], dim=1) + where)
     found: Tensor = network.encoder.ln(states)[:, 0]
     return found

@@ -1,8 +1,8 @@
 """Frames as VBench gives them to its image networks: scaled without antialiasing, in float, never rounded back.
 
-Huang et al., VBench (arXiv 2311.17982), ``utils.py`` at 45e79ec: ``clip_transform`` (bicubic, then the middle square) and
-``dino_transform`` (bilinear, the whole frame). Its videos are float tensors in 0 … 255 when they are scaled, so a cubic
-may overshoot that range and is not clipped.
+Huang et al., VBench (arXiv 2311.17982), ``utils.py`` at 45e79ec: ``clip_transform`` (bicubic, then the middle square)
+and ``dino_transform`` (bilinear, the whole frame). Its videos are float tensors in 0 … 255 when they are scaled, so a
+cubic may overshoot that range and is not clipped.
 """
 
 from __future__ import annotations
