@@ -40,8 +40,8 @@ ASSETS = (
         version="32bd6428",
         file_name="clip_vit_large_patch14.safetensors",
         sha256="a2bf730a0c7debf160f7a6b50b3aaf3703e7e88ac73de7a314903141db026dcb",
-        sha256_source="Hugging Face, which keeps the file of this revision under its hash; public repositories that pin "
-        "the revision quote the same",
+        sha256_source="Hugging Face, which keeps the file of this revision under its hash; public repositories that "
+        "pin the revision quote the same",
         bytes=1710540580,
         licence="MIT",
         citation=CLIP.format("clip-vit-large-patch14"),

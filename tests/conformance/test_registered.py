@@ -29,6 +29,7 @@ EXPECTED = {
     "world": {"crafter-9x9", "crafter-15x24", "vizdoom-6x8"},
     "maker": {"decoding"},
     "comparer": {"lpips-alex", "st-lpips-alex"},
+    "scorer": {"subject-dino-vitb16", "background-clip-vitb32", "laion-clip-vitl14", "motion-raft-things"},
     "metric": {
         "frames_per_second",
         "tokens_per_second",
@@ -51,6 +52,11 @@ EXPECTED = {
         "action_f1[idm-vizdoom]",
         "frechet[idm-vizdoom]",
         "kvd[idm-vizdoom]",
+        "subject_consistency[dino-vitb16]",
+        "background_consistency[clip-vitb32]",
+        "aesthetic_quality[laion-clip-vitl14]",
+        "motion_magnitude[raft-things]",
+        "dynamic_degree[raft-things]",
     },
 }
 

@@ -1,8 +1,9 @@
-"""VBench's networks on tiny random instances: names of tensors, preprocessing and arithmetic against independent ones."""
+"""VBench's networks on tiny random instances: names of tensors, preprocessing, arithmetic; loading, laws, metrics."""
 
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,7 +21,6 @@ from harness.conformance import scorer as laws
 from harness.conformance.laws import Component, hold
 from harness.errors import DiptychError, NoValueError, UsageError
 from harness.metrics.omniscore.dynamic_degree import moves
-from harness.types import Made
 from models.scorers.flow import Motion, fastest
 from models.scorers.reference import clip, dino, raft
 from models.scorers.reference.consistency import RowConsistency
@@ -440,12 +440,13 @@ def test_padding_repeats_edges_on_either_side_as_the_authors_padder(height, widt
 @given(st.integers(16, 3000), st.integers(16, 3000))
 @settings(max_examples=100)
 def test_frames_are_looked_at_as_they_are_between_the_bounds(height, width):
-    try:
-        rows, columns = raft.looked_at_size(height, width)
-    except NoValueError as error:
-        assert "too long and thin" in str(error)
-        assert max(height, width) / min(height, width) > 50
+    if max(height, width) > 73 * min(height, width):
+        with pytest.raises(NoValueError, match="too long and thin"):
+            raft.looked_at_size(height, width)
         return
+    if max(height, width) > 71 * min(height, width):  # either, by rounding
+        return
+    rows, columns = raft.looked_at_size(height, width)
     if height * width <= raft.MOST_PIXELS and min(height, width) > 120:
         assert (rows, columns) == (height, width)
     assert -(-min(rows, columns) // 8) * 8 >= 128
@@ -459,7 +460,7 @@ class Shift(torch.nn.Module):
     def forward(self, before: torch.Tensor, after: torch.Tensor, num_flow_updates: int) -> list[torch.Tensor]:
         assert num_flow_updates == 20
         assert before.shape == after.shape
-        assert -1 <= before.min() <= before.max() <= 1
+        assert -1.001 <= before.min() <= before.max() <= 1.001
         count, _, height, width = before.shape
         assert height % 8 == width % 8 == 0
         flow = torch.tensor([3.0, 4.0])[None, :, None, None].expand(count, 2, height, width)
@@ -572,7 +573,7 @@ def test_the_metric_is_the_mean_of_its_scorers_values(name, large, monkeypatch):
     metric, video = REGISTRY.get("metric", name), textured(3)
     score = tiny_scorer(scored_by, large, "cpu")
     monkeypatch.setattr(by_scorer, "scorer", {scored_by: score}.__getitem__)
-    made = Made.model_construct(video=video)
+    made = SimpleNamespace(video=video)
     assert (metric.unit, metric.assets, metric.direction) == (unit, assets, "higher")
     values = score(video)
     if name.startswith("dynamic_degree"):
