@@ -21,7 +21,7 @@ from harness.conformance import scorer as laws
 from harness.conformance.laws import Component, hold
 from harness.errors import DiptychError, NoValueError, UsageError
 from harness.metrics.omniscore.dynamic_degree import moves
-from models.scorers.flow import Motion, fastest
+from models.scorers.flow import Motion
 from models.scorers.reference import clip, dino, raft
 from models.scorers.reference.consistency import RowConsistency
 from models.scorers.reference.frames import as_clip_sees, as_dino_sees, middle, rows_of_frames, scaled_size
@@ -365,130 +365,6 @@ def test_the_head_is_read_from_its_file(tmp_path, monkeypatch):
         clip.aesthetics("cpu")
 
 
-# ---- RAFT -----------------------------------------------------------------------------------------------------------
-
-
-def raft_names() -> list[str]:
-    """What the authors' large network calls its tensors; the norms of shortcuts appear twice."""
-    parts = [f"layer{i}.{j}.conv{k}" for i in (1, 2, 3) for j in (0, 1) for k in (1, 2)]
-    parts += ["conv1", "conv2", "layer2.0.downsample.0", "layer3.0.downsample.0"]
-    stored = [f"{net}.{part}" for net in ("fnet", "cnet") for part in parts]
-    stored += [f"update_block.encoder.{part}" for part in ("convc1", "convc2", "convf1", "convf2", "conv")]
-    stored += [f"update_block.gru.conv{gate}{half}" for gate in "zrq" for half in (1, 2)]
-    stored += ["update_block.flow_head.conv1", "update_block.flow_head.conv2"]
-    stored += ["update_block.mask.0", "update_block.mask.2"]
-    names = [f"module.{part}.{kind}" for part in stored for kind in ("weight", "bias")]
-    norms = ["norm1", *(f"layer{i}.{j}.norm{k}" for i in (1, 2, 3) for j in (0, 1) for k in (1, 2))]
-    norms += [f"layer{i}.0.{part}" for i in (2, 3) for part in ("norm3", "downsample.1")]
-    kinds = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
-    return names + [f"module.cnet.{norm}.{kind}" for norm in norms for kind in kinds]
-
-
-@pytest.fixture(scope="module")
-def large() -> torch.nn.Module:
-    from torchvision.models.optical_flow import raft_large
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return raft_large(weights=None).eval()
-
-
-def test_names_of_raft_cover_torchvisions_network_once(large):
-    stored = raft_names()
-    renamed = [raft.torchvision_name(name) for name in stored]
-    assert len(stored) == len(set(stored)) == 179  # as many as the authors' files hold
-    assert set(renamed) == set(large.state_dict())
-    twice = {name for name in renamed if renamed.count(name) > 1}
-    assert twice == {name for name in renamed if "downsample.1" in name}
-    assert all(renamed.count(name) == 2 for name in twice)
-
-
-def test_names_without_the_prefix_of_data_parallel_are_the_same():
-    for name in raft_names():
-        assert raft.torchvision_name(name.removeprefix("module.")) == raft.torchvision_name(name)
-
-
-def test_raft_is_read_from_the_authors_file(large, tmp_path, monkeypatch):
-    held, path = large.state_dict(), tmp_path / "raft.pth"
-    stored = {name: held[raft.torchvision_name(name)].clone() for name in raft_names()}
-    torch.save(stored, path)
-    monkeypatch.setattr(raft, "asset_path", lambda name: path)
-    score, video = raft.motion_raft_things("cpu"), textured(3, 128, 136)
-    flow = raft.RaftLargeFlow(large, "another", "cpu", "")(video)
-    assert flow.shape == (2, 128, 136, 2)
-    np.testing.assert_array_equal(score(video), fastest(flow))
-    assert score.context()["iterations"] == 20
-    stored["module.cnet.layer2.0.norm3.weight"] += 1
-    with pytest.raises(DiptychError, match=r"both context_encoder\.layer2\.0\.downsample\.1\.weight, and differ"):
-        raft.torchvision_tensors(stored)
-    with pytest.raises(DiptychError, match="a file does not fit RAFT"):
-        raft.raft_large({"module.fnet.conv1.bias": torch.zeros(64)}, "a file")
-
-
-@given(st.integers(121, 300), st.integers(121, 300))
-@settings(max_examples=40)
-def test_padding_repeats_edges_on_either_side_as_the_authors_padder(height, width):
-    frame = torch.arange(float(height * width)).reshape(1, 1, height, width)
-    down, across = ((length // 8 + 1) * 8 - length for length in (height, width))
-    down, across = down % 8, across % 8
-    expected = np.pad(
-        frame[0, 0].numpy(), ((down // 2, down - down // 2), (across // 2, across - across // 2)), mode="edge"
-    )
-    np.testing.assert_array_equal(raft.padded(frame)[0, 0].numpy(), expected)
-
-
-@given(st.integers(16, 3000), st.integers(16, 3000))
-@settings(max_examples=100)
-def test_frames_are_looked_at_as_they_are_between_the_bounds(height, width):
-    if max(height, width) > 73 * min(height, width):
-        with pytest.raises(NoValueError, match="too long and thin"):
-            raft.looked_at_size(height, width)
-        return
-    if max(height, width) > 71 * min(height, width):  # either, by rounding
-        return
-    rows, columns = raft.looked_at_size(height, width)
-    if height * width <= raft.MOST_PIXELS and min(height, width) > 120:
-        assert (rows, columns) == (height, width)
-    assert -(-min(rows, columns) // 8) * 8 >= 128
-    assert rows * columns <= 1.01 * raft.MOST_PIXELS
-    assert rows / columns == pytest.approx(height / width, rel=0.02)
-
-
-class Shift(torch.nn.Module):
-    """Says that everything moves by (3, 4) pixels, however often it is asked to look again."""
-
-    def forward(self, before: torch.Tensor, after: torch.Tensor, num_flow_updates: int) -> list[torch.Tensor]:
-        assert num_flow_updates == 20
-        assert before.shape == after.shape
-        assert -1.001 <= before.min() <= before.max() <= 1.001
-        count, _, height, width = before.shape
-        assert height % 8 == width % 8 == 0
-        flow = torch.tensor([3.0, 4.0])[None, :, None, None].expand(count, 2, height, width)
-        return [torch.zeros_like(flow), flow]
-
-
-@pytest.mark.parametrize("size", [(130, 170), (170, 130), (64, 64), (1080, 1920)])
-def test_motion_is_told_in_per_cent_of_the_shorter_side(size):
-    motion = Motion(raft.RaftLargeFlow(Shift(), f"shift {size}", "cpu", ""))
-    assert motion(textured(3, *size)) == pytest.approx([500 / min(raft.looked_at_size(*size))] * 2, rel=1e-5)
-
-
-@given(st.lists(st.floats(0, 12), min_size=1, max_size=30), st.integers(64, 720))
-@settings(max_examples=100)
-def test_a_video_moves_by_vbenchs_rule_in_pixels(pixels, side):
-    """VBench counts steps of more than ``6 side / 256`` pixels until there are ``round(4 n / 16)`` of them."""
-    threshold, needed, fast = 6.0 * (side / 256.0), round(4 * ((len(pixels) + 1) / 16.0)), 0
-    expected = False
-    if any(abs(step - threshold) < 1e-9 for step in pixels):
-        return
-    for step in pixels:
-        fast += step > threshold
-        if fast >= needed:
-            expected = True
-            break
-    assert moves([100 * step / side for step in pixels]) == expected
-
-
 # ---- consistency ----------------------------------------------------------------------------------------------------
 
 
@@ -530,6 +406,15 @@ def test_a_still_picture_is_consistent_and_a_single_frame_has_no_value():
 
 
 # ---- laws, metrics, weights -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def large() -> torch.nn.Module:
+    from torchvision.models.optical_flow import raft_large
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return raft_large(weights=None).eval()
 
 
 def tiny_scorer(name: str, large: torch.nn.Module, device: str):
