@@ -443,7 +443,8 @@ SCORERS = list(dict.fromkeys(name for name, _, _ in METRICS.values()))
 
 
 @pytest.mark.parametrize("name", SCORERS)
-def test_a_tiny_random_instance_keeps_the_laws_of_scorers(name, large):
+def test_a_tiny_random_instance_keeps_the_laws_of_scorers(name, large, monkeypatch):
+    monkeypatch.setattr(raft, "ITERATIONS", 2)  # laws hold after any number, and 20 take long
     (entry,) = (entry for entry in REGISTRY.list("scorer") if entry.name == name)
     component = Component(entry, lambda device: tiny_scorer(name, large, device), REGISTRY)
     facts = hold(laws.prepare(component), laws.LAWS, entry.module)
@@ -454,6 +455,7 @@ def test_a_tiny_random_instance_keeps_the_laws_of_scorers(name, large):
 
 @pytest.mark.parametrize("name", METRICS)
 def test_the_metric_is_the_mean_of_its_scorers_values(name, large, monkeypatch):
+    monkeypatch.setattr(raft, "ITERATIONS", 2)
     scored_by, unit, assets = METRICS[name]
     metric, video = REGISTRY.get("metric", name), textured(3)
     score = tiny_scorer(scored_by, large, "cpu")
