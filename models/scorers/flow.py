@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -173,20 +173,29 @@ def fastest(flows: NDArray[np.float32]) -> NDArray[np.float64]:
     return means
 
 
+class Flow(Protocol):
+    """What measures flow: from a clip to ``[T - 1, h, w, 2]``, per cent of the shorter side per step."""
+
+    def __call__(self, video: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Measure the flow from frame to frame."""
+
+    def context(self) -> dict[str, Any]:
+        """What the values depend on."""
+
+
 class Motion:
     """A :class:`harness.protocols.Scorer`: how much each step moves, in per cent of the shorter side.
 
     Args:
-        flow: Of :data:`FLOWS`.
-        device: Torch device.
+        flow: What measures the flow.
     """
 
     least_side = 16
     first = 1
     every = 1
 
-    def __init__(self, flow: str, device: str) -> None:
-        self._flow = flow_by(flow, device)
+    def __init__(self, flow: Flow) -> None:
+        self._flow = flow
 
     def __call__(self, video: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Map uint8 ``[T ≥ 2, H, W, 3]`` to float64 ``[T - 1]``, ≥ 0."""
@@ -200,9 +209,9 @@ class Motion:
 
 def motion_raft_small(device: str) -> Motion:
     """The scorer ``motion-raft-small``."""
-    return Motion("raft-small", device)
+    return Motion(flow_by("raft-small", device))
 
 
 def motion_dis(device: str) -> Motion:
     """The scorer ``motion-dis``."""
-    return Motion("dis", device)
+    return Motion(flow_by("dis", device))

@@ -38,6 +38,10 @@ EXPECTED = {
         "motion-raft-small",
         "motion-dis",
         "smoothness-rife",
+        "subject-dino-vitb16",
+        "background-clip-vitb32",
+        "laion-clip-vitl14",
+        "motion-raft-things",
     },
     "text-scorer": {
         "video-text-crafter",
@@ -83,6 +87,11 @@ EXPECTED = {
         "text_alignment[video-text-crafter-judge]",
         "text_alignment[video-text-vizdoom]",
         "text_alignment[video-text-vizdoom-judge]",
+        "subject_consistency[dino-vitb16]",
+        "background_consistency[clip-vitb32]",
+        "aesthetic_quality[laion-clip-vitl14]",
+        "motion_magnitude[raft-things]",
+        "dynamic_degree[raft-things]",
     },
 }
 

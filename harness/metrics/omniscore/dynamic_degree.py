@@ -7,8 +7,8 @@ Range: 0 or 1.
 Unit: moves.
 Direction: higher is better.
 Minimum n: 6 blocks for a verdict.
-Preprocessing: that of motion magnitude. VBench takes 8 frames a second; here the frames are taken as they are
-(``diptych score --fps 8`` resamples files).
+Preprocessing: that of motion magnitude; ``[raft-things]`` is VBench's network. VBench takes 8 frames a second; here the
+frames are taken as they are (``diptych score --fps 8`` resamples files).
 Errors: a single frame, or smaller ones, have no value (:class:`harness.errors.NoValueError`); weights that are not on
 this machine make the metric absent; ``[dis]`` needs OpenCV.
 Reference: Huang et al., VBench, CVPR 2024 (arXiv 2311.17982), ``dynamic_degree.py``. It is binary, worth as much as six
