@@ -136,9 +136,7 @@ def _too_small(subject: Subject) -> str:
     if side == 0:
         does_not_apply("it takes frames of any size")
     small = np.zeros((subject.size[0], side, side, 3), np.uint8)
-    return refuses(
-        lambda: subject.scorer.similarities([small], [subject.scorer.example]), f"a clip of {side} × {side}"
-    )
+    return refuses(lambda: subject.scorer.similarities([small], [subject.scorer.example]), f"a clip of {side} × {side}")
 
 
 def _device(subject: Subject) -> str:
