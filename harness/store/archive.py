@@ -6,6 +6,7 @@ A run's folder holds ``trials.jsonl``, or ``trials.jsonl.gz`` in its place. Noth
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import zlib
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 from harness.errors import DiptychError
 from harness.files import write_atomically
 from harness.store.lock import WriterLock
-from harness.store.names import LOCK, PACKED, TRIALS
+from harness.store.names import LOCK, MANIFEST, PACKED, SUMMARY, TRIALS
 
 
 def trials_data(folder: Path) -> bytes:
@@ -39,16 +40,17 @@ def is_packed(folder: Path) -> bool:
 
 
 def pack(folder: Path) -> tuple[int, int]:
-    """Pack a run's records; equal records are equal bytes.
+    """Pack a run's records, and take the indentation out of its other files; equal records are equal bytes.
 
     Returns:
-        Bytes before and after.
+        Bytes of the records before and after.
 
     Raises:
         DiptychError: There are none, another process writes them, or the folder cannot be written to.
     """
     plain = folder / TRIALS
     if is_packed(folder):
+        _flatten(folder)
         size = (folder / PACKED).stat().st_size
         return size, size
     if not plain.exists():
@@ -64,8 +66,18 @@ def pack(folder: Path) -> tuple[int, int]:
         if gzip.decompress((folder / PACKED).read_bytes()) != data:
             raise DiptychError(f"{folder / PACKED} does not read back as it was written; {plain} was kept.")
         os.unlink(plain)
+        _flatten(folder)
     except OSError as error:
         raise DiptychError(f"{folder} cannot be written: {error.strerror}.") from error
     finally:
         lock.release()
     return len(data), len(packed)
+
+
+def _flatten(folder: Path) -> None:
+    """Write manifest and summary on one line each: the same JSON, a quarter smaller."""
+    for path in (folder / MANIFEST, folder / SUMMARY):
+        if path.exists():
+            text = json.dumps(json.loads(path.read_bytes()), ensure_ascii=False, separators=(",", ":"))
+            if len(text.encode()) + 1 < path.stat().st_size:
+                write_atomically(path, text.encode() + b"\n")

@@ -24,12 +24,15 @@ def root(tmp_path: Path) -> Path:
 
 def test_everything_reads_packed_records_as_before(root: Path) -> None:
     (folder,) = next(root.iterdir()).iterdir()
+    manifest = RunStore.open(folder).manifest
     data, records, scanned = trials_data(folder), RunStore.open(folder).records(), scan(folder)
     shown, rows = show_run(folder), aggregate_runs(results=str(root))
     ok, sizes = verify_run(str(folder)).ok, [run.finished for run in list_results(results=str(root)).runs]
     facts = pack_runs([folder])
     assert 0 < facts.bytes < len(data)
     assert is_packed(folder)
+    assert (folder / "manifest.json").read_text().count("\n") == 1
+    assert RunStore.open(folder).manifest == manifest
     assert not (folder / "trials.jsonl").exists()
     assert trials_data(folder) == data
     assert RunStore.open(folder).records() == records
