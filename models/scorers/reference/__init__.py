@@ -1,0 +1,1 @@
+"""The networks that VBench judges videos with, for OmniScore's reference backends."""

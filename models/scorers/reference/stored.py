@@ -1,0 +1,66 @@
+"""Weights as their authors released them: a file of ``torch.save``, its tensors sometimes under a key; no pickle."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from harness.errors import DiptychError
+
+NAMED = 4
+"""So many tensors that do not fit are named."""
+
+
+def released_tensors(path: Path, key: str | None = None) -> dict[str, Tensor]:
+    """Tensors by name, without the ``module.`` that training on several devices puts before them.
+
+    Args:
+        path: The file.
+        key: Where in the file they are; None if the file is nothing else.
+
+    Raises:
+        DiptychError: Another kind of file, one that holds objects (which are never unpickled), or one without them.
+    """
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise DiptychError(
+            f"{path} holds more than tensors and plain values, and nothing else is loaded: "
+            f"{str(error).strip().splitlines()[-1]}"
+        ) from error
+    except Exception as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise DiptychError(f"{path} is no file of weights: {first}") from error
+    if key is not None:
+        if not isinstance(found, dict) or key not in found:
+            have = ", ".join(sorted(map(str, found))[:8]) if isinstance(found, dict) else type(found).__name__
+            raise DiptychError(f"{path} holds no weights under {key!r}; it holds {have or 'nothing'}.")
+        found = found[key]
+    if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
+        where = "" if key is None else f" under {key!r}"
+        raise DiptychError(f"{path} holds no tensors by name{where}.")
+    return {str(name).removeprefix("module."): value for name, value in found.items()}
+
+
+def load_released(network: nn.Module, path: Path, key: str | None = None) -> None:
+    """Put a released file's tensors, all of them, into ``network`` in float32.
+
+    Raises:
+        DiptychError: As :func:`released_tensors`; or tensors that are missing, unknown or of another shape, which it names.
+    """
+    tensors, wanted = released_tensors(path, key), network.state_dict()
+    problems = [f"missing {name} {list(value.shape)}" for name, value in wanted.items() if name not in tensors]
+    problems += [f"unknown {name} {list(value.shape)}" for name, value in tensors.items() if name not in wanted]
+    problems += [
+        f"{name} is {list(tensors[name].shape)}, expected {list(value.shape)}"
+        for name, value in wanted.items()
+        if name in tensors and tensors[name].shape != value.shape
+    ]
+    if problems:
+        more = f" and {len(problems) - NAMED} more" if len(problems) > NAMED else ""
+        raise DiptychError(f"{path} does not fit the network: {'; '.join(problems[:NAMED])}{more}.")
+    network.load_state_dict({name: value.float() for name, value in tensors.items()})
