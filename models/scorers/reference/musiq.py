@@ -54,10 +54,7 @@ class ImagingQuality:
     def __init__(self, device: str = "cpu") -> None:
         self._device = torch.device(str(parse_device(device)))
         path = asset_path(ASSET)
-        with torch.random.fork_rng(devices=[]):  # torch draws first weights from its global generator
-            self._network = Musiq(SHAPE)
-        load_released(self._network, path)
-        self._network.to(self._device).eval().requires_grad_(False)
+        self._network = load_released(lambda: Musiq(SHAPE), path).to(self._device)
         self._sha256 = file_sha256(path)
 
     def __call__(self, video: NDArray[np.uint8]) -> NDArray[np.float64]:

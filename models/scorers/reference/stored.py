@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from harness.errors import DiptychError
 
+Network = TypeVar("Network", bound=nn.Module)
 NAMED = 4
 """So many tensors that do not fit are named."""
 
@@ -46,12 +48,17 @@ def released_tensors(path: Path, key: str | None = None) -> dict[str, Tensor]:
     return {str(name).removeprefix("module."): value for name, value in found.items()}
 
 
-def load_released(network: nn.Module, path: Path, key: str | None = None) -> None:
-    """Put a released file's tensors, all of them, into ``network`` in float32.
+def load_released(make: Callable[[], Network], path: Path, key: str | None = None) -> Network:
+    """The network that ``make`` builds, with all tensors of a released file in float32, in evaluation mode.
+
+    It is built without memory for first weights, which nothing draws.
 
     Raises:
-        DiptychError: As :func:`released_tensors`; or tensors that are missing, unknown or of another shape, which it names.
+        DiptychError: As :func:`released_tensors`; or tensors that are missing, unknown or of another shape: some of
+            them are named.
     """
+    with torch.device("meta"):
+        network = make()
     tensors, wanted = released_tensors(path, key), network.state_dict()
     problems = [f"missing {name} {list(value.shape)}" for name, value in wanted.items() if name not in tensors]
     problems += [f"unknown {name} {list(value.shape)}" for name, value in tensors.items() if name not in wanted]
@@ -63,4 +70,5 @@ def load_released(network: nn.Module, path: Path, key: str | None = None) -> Non
     if problems:
         more = f" and {len(problems) - NAMED} more" if len(problems) > NAMED else ""
         raise DiptychError(f"{path} does not fit the network: {'; '.join(problems[:NAMED])}{more}.")
-    network.load_state_dict({name: value.float() for name, value in tensors.items()})
+    network.load_state_dict({name: value.float() for name, value in tensors.items()}, assign=True)
+    return network.eval().requires_grad_(requires_grad=False)
