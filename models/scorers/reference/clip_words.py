@@ -3,7 +3,8 @@
 Radford et al., CLIP (arXiv 2103.00020), ``simple_tokenizer.py`` of openai/CLIP at d05afc4: HTML entities are resolved,
 white space is collapsed, all is lower case; then contractions, letters, single digits and the rest are merged each by
 itself, as bytes. ``ftfy``, which CLIP calls first, is replaced by what it does to well-formed text: NFC, straight
-quotation marks, no ligatures, no letters of full width. The two special tokens have no spelling: a caption that holds ``<|endoftext|>`` is read sign by sign.
+quotation marks, no ligatures, no letters of full width, no control characters. The two special tokens have no
+spelling: a caption that holds ``<|endoftext|>`` is read sign by sign.
 """
 
 from __future__ import annotations
@@ -29,24 +30,24 @@ MERGES = VOCABULARY - 2 * 256 - 2
 """Bytes, bytes that end a word, merges, start and end."""
 START, END = VOCABULARY - 2, VOCABULARY - 1
 WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+LIGATURES, FULL_WIDTH = range(0xFB00, 0xFB07), range(0xFF01, 0xFF5F)
+CONTROL = (*range(9), 0x0B, *range(0x0E, 0x20), 0x7F, 0xFEFF)
 PLAIN = str.maketrans(
     {
         **dict.fromkeys("\u02bc\u2018\u2019\u201b", "'"),
         **dict.fromkeys("\u201c\u201d\u201e", '"'),
-        **{
-            letter: unicodedata.normalize("NFKC", chr(letter))
-            for letter in (*range(0xFB00, 0xFB07), *range(0xFF01, 0xFF5F))
-        },
+        **{letter: unicodedata.normalize("NFKC", chr(letter)) for letter in (*LIGATURES, *FULL_WIDTH)},
+        **dict.fromkeys(CONTROL, ""),
     }
 )
-"""Quotation marks that are straightened, ligatures and letters of full width that are written out."""
+"""What is written out or left out."""
 
 
 def clean(caption: str) -> str:
-    """A caption as it is before it is cut.
+    r"""A caption as it is before it is cut.
 
     Example:
-        >>> clean("  Tom &amp;amp;\\n JERRY\\u2019s ")
+        >>> clean("  Tom &amp;amp;\n JERRY\u2019s ")
         "tom & jerry's"
     """
     plain = unicodedata.normalize("NFC", html.unescape(html.unescape(caption)).translate(PLAIN))

@@ -211,7 +211,7 @@ class Encoder(nn.Module):
 class Musiq(nn.Module):
     """From pictures in 0 … 1, ``[N, 3, H, W]`` of any size, to their grades ``[N]``."""
 
-    def __init__(self, shape: Shape = Shape()) -> None:  # noqa: B008 - frozen
+    def __init__(self, shape: Shape = Shape()) -> None:
         super().__init__()
         self.shape = shape
         self.conv_root = StandardisedConvolution(3, shape.stem, 7, 2, bias=False)

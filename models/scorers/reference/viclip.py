@@ -8,6 +8,7 @@ rounded, and the middle square is seen.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ def middle_frames(count: int, wanted: int) -> list[int]:
         ([0, 2, 4, 6, 8, 10, 12, 14], [2, 8, 14, 20, 26, 32, 38, 45], [0, 1, 2, 2, 2])
     """
     edges = np.linspace(0, count, min(wanted, count) + 1).astype(int).tolist()
-    found = [(start + stop - 1) // 2 for start, stop in zip(edges, edges[1:], strict=False)]
+    found = [(start + stop - 1) // 2 for start, stop in pairwise(edges)]
     return found + [found[-1]] * (wanted - len(found))
 
 

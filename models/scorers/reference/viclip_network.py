@@ -140,7 +140,7 @@ class TextTower(nn.Module):
 class ViClip(nn.Module):
     """Both towers, and the temperature that training left in the file."""
 
-    def __init__(self, shape: Shape = Shape()) -> None:  # noqa: B008 - frozen
+    def __init__(self, shape: Shape = Shape()) -> None:
         super().__init__()
         self.shape = shape
         self.vision_encoder = VideoTower(shape)
