@@ -1,19 +1,22 @@
-"""How well a video fits its caption: by contrastive networks of the worlds, by class names for natural video.
+"""How well a video fits its caption: by contrastive networks of the worlds; for natural video ViCLIP, or class names.
 
 Formula: ``cos(v, t)``, with ``v`` and ``t`` the unit vectors that a network gives the video and the caption
 (Radford et al., arXiv 2103.00020: the loss; the networks are this project's own, one for each world). A ``-judge`` is
 the same of a network with other layers, another seed and other training clips: what one of them was used to choose,
 the other can judge. ``conse`` is the mean of two cosines: of what EfficientNet-Lite0 and X3D-XS recognise, in words,
-with the caption (Norouzi et al., arXiv 1312.5650); a proxy, and no CLIP score.
+with the caption (Norouzi et al., arXiv 1312.5650); a proxy, and no CLIP score. ``viclip`` is the reference: ViCLIP
+ViT-L/14 of InternVid-10M-FLT (Wang et al., arXiv 2307.06942), which VBench's overall consistency is (Huang et al.,
+arXiv 2311.17982).
 
 Shapes: video uint8 ``[frames ≥ 1, height, width, 3]``, sides divisible by the network's tile; for ``conse`` four frames
-or more, sides of at least 32 pixels.
+or more, sides of at least 32 pixels; for ``viclip`` sides of at least 16.
 Range: [-1, 1]; its zero means nothing, and the networks' scales differ: only differences of one network are compared.
 Unit: cosine.
 Direction: higher is better.
 Minimum n: 6 blocks for a verdict.
-Preprocessing: RGB to [-1, 1]; frames are not resized but for ``conse``'s classifiers. In float32 on the CPU, whatever
-the run's device.
+Preprocessing: RGB to [-1, 1]; frames are not resized but for ``conse``'s classifiers and for ``viclip``: the middle
+frames of eight stretches of the clip, shorter side to 224 (bicubic, no antialiasing), the middle square, CLIP's
+normalisation; captions in CLIP's byte pairs, cut off after 30. In float32 on the CPU, whatever the run's device.
 Errors: an empty caption or words that the network does not know (:class:`harness.errors.UsageError`), frames that it
 cannot take (the same); weights that are not on this machine (:class:`harness.assets.locate.AbsentError`). None without
 a caption.
@@ -110,6 +113,21 @@ register("metric", "text_alignment[conse]")(
             "minilm-l6-v2-tokenizer",
             "x3d-xs-k400-int8dq",
         ),
+        needs=("caption",),
+    )
+)
+
+register("metric", "text_alignment[viclip]")(
+    Metric(
+        name="text_alignment[viclip]",
+        summary="cosine of video and caption in ViCLIP ViT-L/14, as VBench's overall consistency: any video, any words",
+        unit="cosine",
+        direction="higher",
+        scale="difference",
+        compute=by_scorer("viclip"),
+        quality=True,
+        packages=("tokenizers", "torch"),
+        assets=("clip-bpe-vocabulary", "viclip-internvid-10m-flt"),
         needs=("caption",),
     )
 )

@@ -48,15 +48,17 @@ class Sizes:
 
 
 def sizes(height: int, width: int) -> Sizes:
-    """VBench's rule without the memory of its card: frames of more than 1024 × 512 pixels are padded to multiples of
-    ``⌊16 √(pixels / anchor)⌋``, and 16 pixels stand for so many.
+    """VBench's rule without the memory of its card.
+
+    Frames are padded to multiples of 16 pixels, those of more than 1024 × 512 to multiples of
+    ``⌊16 √(pixels / (1024 · 512))⌋``, for which 16 stand where motion is estimated.
 
     Example:
         >>> sizes(320, 512)
         Sizes(padding=(0, 0, 0, 0), seen=(320, 512))
         >>> sizes(1080, 1920)
         Sizes(padding=(7, 8, 12, 13), seen=(544, 1024))
-    """  # noqa: D205 - one sentence
+    """
     step = max(MULTIPLE, math.floor(MULTIPLE * math.sqrt(height * width / ANCHOR_PIXELS)))
     rows, columns = (max(LEAST_MULTIPLES, -(-side // step)) for side in (height, width))
     below, right = rows * step - height, columns * step - width
