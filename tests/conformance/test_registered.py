@@ -29,6 +29,8 @@ EXPECTED = {
     "world": {"crafter-9x9", "crafter-15x24", "vizdoom-6x8"},
     "maker": {"decoding"},
     "comparer": {"lpips-alex", "st-lpips-alex"},
+    "scorer": {"musiq-spaq", "smoothness-amt-s"},
+    "text-scorer": {"viclip"},
     "metric": {
         "frames_per_second",
         "tokens_per_second",
@@ -51,6 +53,9 @@ EXPECTED = {
         "action_f1[idm-vizdoom]",
         "frechet[idm-vizdoom]",
         "kvd[idm-vizdoom]",
+        "imaging_quality[musiq-spaq]",
+        "motion_smoothness[amt-s]",
+        "text_alignment[viclip]",
     },
 }
 

@@ -102,7 +102,7 @@ class Smoothness:
         height, width = before.shape[2:]
         found = sizes(height, width)
         padded = [F.pad(frame / 255, found.padding, mode="replicate") for frame in (before, after)]
-        made = self._network(*padded, found.seen)[0]
+        made: Tensor = self._network(*padded, found.seen)[0]
         left, _, top, _ = found.padding
         return (made[:, top : top + height, left : left + width] * 255).floor()
 

@@ -40,8 +40,7 @@ class Correlations:
         """Look around where flows point.
 
         Args:
-            flow: ``[N, 4, H, W]``, x and y in pixels of the features: from the other frame to the one, then from the one
-                to the other.
+            flow: ``[N, 4, H, W]``, x and y in pixels of the features: from the other frame to the one, then back.
 
         Returns:
             ``[N, 2 · LOOKED_AT, H, W]``: of the one frame, then of the other; in each, scale by scale, steps along x
@@ -90,7 +89,7 @@ class FlowUpdate(nn.Module):
         self.flow_head = _two(HIDDEN, 4)
 
     def forward(self, features: Tensor, flow: Tensor, correlations: Tensor) -> tuple[Tensor, Tensor]:
-        """Map ``[N, features, H, W]``, ``[N, 4, H, W]`` and ``[N, 2 · LOOKED_AT, H, W]`` to changes of flow, features."""
+        """Map ``[N, features, H, W]``, ``[N, 4, H, W]``, ``[N, 2 · LOOKED_AT, H, W]`` to changes of flow and features."""
         matched = _leaky(self.convc1(correlations))
         moved = _leaky(self.convf2(_leaky(self.convf1(flow))))
         joined = _leaky(self.conv(torch.cat((matched, moved), 1)))

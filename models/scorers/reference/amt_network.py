@@ -166,10 +166,11 @@ class AmtSmall(nn.Module):
                 + mean
                 + rest[:, 3 * number : 3 * number + 3]
             )
-        return (torch.stack(made).mean(0) + self.comb_block(torch.cat(made, 1))).clamp(0, 1)
+        middle: Tensor = torch.stack(made).mean(0) + self.comb_block(torch.cat(made, 1))
+        return middle.clamp(0, 1)
 
     def fields(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Flows to both frames, ``[N, 2 · 3, H, W]`` each, masks ``[N, 3, H, W]`` and residuals ``[N, 3 · 3, H, W]``."""
+        """Three flows to either frame, ``[N, 6, H, W]``, their masks ``[N, 3, H, W]`` and residuals ``[N, 9, H, W]``."""
         correlations = Correlations(self.feat_encoder(before), self.feat_encoder(after))
         ones, others = self.encoder(before), self.encoder(after)
         middle = torch.full_like(ones[3][:, :1], MIDDLE)

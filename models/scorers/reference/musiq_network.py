@@ -75,9 +75,10 @@ def patches(pictures: Tensor, side: int) -> Tensor:
     Patches stand row by row.
     """
     count, channels = pictures.shape[:2]
-    padded = F.pad(pictures, same_padding(*pictures.shape[2:], side, side))
+    padded = F.pad(pictures, same_padding(pictures.shape[2], pictures.shape[3], side, side))
     cut = padded.unflatten(3, (-1, side)).unflatten(2, (-1, side)).permute(0, 2, 4, 1, 3, 5)
-    return cut.reshape(count, -1, channels, side, side)
+    squares: Tensor = cut.reshape(count, -1, channels, side, side)
+    return squares
 
 
 def hashed_positions(rows: int, columns: int, grid: int) -> Tensor:
@@ -102,7 +103,7 @@ class StandardisedConvolution(nn.Conv2d):
         """Map ``[N, inputs, H, W]`` to ``[N, outputs, ceil(H / stride), ceil(W / stride)]``."""
         weight = self.weight - self.weight.mean((1, 2, 3), keepdim=True)
         weight = weight / (weight.std((1, 2, 3), keepdim=True) + 1e-5)
-        padded = F.pad(x, same_padding(*x.shape[2:], self.kernel_size[0], self.stride[0]))
+        padded = F.pad(x, same_padding(x.shape[2], x.shape[3], self.kernel_size[0], self.stride[0]))
         return F.conv2d(padded, weight, self.bias, self.stride)
 
 
@@ -242,7 +243,7 @@ class Musiq(nn.Module):
         """Map patches ``[N, L, 3, side, side]`` to ``[N, L, width]``, each by itself."""
         count = len(squares)
         x = F.relu(self.gn_root(self.conv_root(squares.flatten(0, 1))))
-        x = F.max_pool2d(F.pad(x, same_padding(*x.shape[2:], 3, 2)), 3, 2)
+        x = F.max_pool2d(F.pad(x, same_padding(x.shape[2], x.shape[3], 3, 2)), 3, 2)
         x = self.block1(x).permute(0, 2, 3, 1)  # rows, columns, channels: TensorFlow's order
         tokens: Tensor = self.embedding(x.flatten(1)).unflatten(0, (count, -1))
         return tokens
