@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -23,7 +23,6 @@ from harness.errors import DiptychError, NoValueError, UsageError
 from models.scorers.reference import amt, amt_flow, clip_words, musiq, musiq_network, viclip, viclip_network
 from models.scorers.reference.amt_network import AmtSmall
 from models.scorers.reference.stored import load_released, released_tensors
-from models.scorers.rife_network import warp
 
 REGISTRY = load_builtin()
 TINY_MUSIQ = musiq_network.Shape(stem=32, width=24, hidden=32, heads=2, layers=2)
@@ -150,7 +149,7 @@ def amt_layout():
 @pytest.mark.parametrize(
     ("make", "layout", "parameters"),
     [
-        (musiq_network.Musiq, musiq_layout, 27_124_545),
+        (musiq_network.Musiq, musiq_layout, 27_125_825),
         (viclip_network.ViClip, viclip_layout, 427_590_145),
         (AmtSmall, amt_layout, 2_990_543),
     ],
@@ -316,7 +315,7 @@ def test_the_frames_that_are_seen_are_the_middles_of_equal_stretches(count, want
         assert found == [*range(count), *[count - 1] * (wanted - count)]
     else:
         edges = [count * i // wanted for i in range(wanted + 1)]
-        expected = [(a + b - 1) // 2 for a, b in zip(edges, edges[1:], strict=False)]
+        expected = [(a + b - 1) // 2 for a, b in pairwise(edges)]
         assert max(abs(one - other) for one, other in zip(found, expected, strict=True)) <= 1  # edges in floats
         assert len(set(found)) == wanted
 
@@ -356,7 +355,7 @@ def slow_pieces(caption, order):
     for word in re.findall(r"'s|'t|'re|'ve|'m|'ll|'d|[^\W\d_]+|\d|(?:[^\s\w]|_)+", caption.lower()):
         parts = [letter[byte] for byte in word.encode()]
         parts[-1] += "</w>"
-        while ranked := sorted((order[pair], pair) for pair in zip(parts, parts[1:], strict=False) if pair in order):
+        while ranked := sorted((order[pair], pair) for pair in pairwise(parts) if pair in order):
             pair, joined, i = ranked[0][1], [], 0
             while i < len(parts):
                 both = tuple(parts[i : i + 2]) == pair
@@ -421,7 +420,7 @@ def test_clips_own_words_have_clips_own_numbers():
 @pytest.fixture
 def tiny_viclip(monkeypatch, tmp_path, toy):
     path = tmp_path / "viclip.pth"
-    torch.save({"model": random_weights(lambda: viclip_network.ViClip(TINY_VICLIP)), "epoch": 1}, path)
+    torch.save({"model": random_weights(lambda: viclip_network.ViClip(TINY_VICLIP), scale=0.6), "epoch": 1}, path)
     monkeypatch.setattr(viclip, "SHAPE", TINY_VICLIP)
     monkeypatch.setattr(viclip, "asset_path", lambda name: path)
     monkeypatch.setattr(viclip, "read_tokenizer", lambda path: toy[0])
@@ -498,34 +497,29 @@ def test_correlations_are_products_of_features_around_where_a_flow_points():
     assert found[49 + 24, 5, 6] == pytest.approx(expected, abs=1e-4)
 
 
-def test_a_known_shift_is_undone_by_the_flows_that_tell_it():
-    """A network that says ∓1.5 pixels everywhere puts a picture that moved by three between its two places."""
+def shifting(pixels):
+    """A network that takes the frame before from ``pixels`` to the left, and the one after from the right."""
     network = AmtSmall().eval()
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.zero_()
-        network.decoder1.convblock[2].bias[:12] = torch.tensor([1.5, 0.0] * 3 + [-1.5, 0.0] * 3)
-    wide = torch.rand(1, 3, 4, 46, generator=torch.Generator().manual_seed(0))
-    wide = F.interpolate(wide, (128, 46 * 8), mode="bilinear")
-    before, after = wide[..., 60:188], wide[..., 57:185]  # after[x] = before[x - 3]
-    halfway = F.interpolate(wide, scale_factor=2, mode="bilinear")[..., 118:374:2]
-    with torch.inference_mode():
-        made = network(before, after)
-    assert (made - (wide[..., 58:186] + wide[..., 59:187]) / 2)[..., 4:-4].abs().max() < 1e-4
-    assert halfway.shape == made.shape
-    shifted = warp(before, torch.tensor([1.5, 0.0])[None, :, None, None].expand(1, 2, 128, 128))
-    torch.testing.assert_close(shifted[..., 4:-4], made[..., 4:-4], atol=1e-4, rtol=0)
+        network.decoder1.convblock[2].bias[:12] = torch.tensor([-pixels, 0.0] * 3 + [pixels, 0.0] * 3)
+    return network
 
 
-def test_motion_estimated_at_a_smaller_size_moves_whole_pixels_of_the_frame():
-    network = AmtSmall().eval()
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.zero_()
-        network.decoder1.convblock[2].bias[:12] = torch.tensor([1.0, 0.0] * 3 + [-1.0, 0.0] * 3)
-    wide = F.interpolate(torch.rand(1, 3, 4, 40, generator=torch.Generator().manual_seed(0)), (256, 320))
+def test_a_picture_that_moved_by_three_is_put_halfway_by_flows_of_one_and_a_half():
+    wide = torch.rand(1, 3, 128, 200, generator=torch.Generator().manual_seed(0))
+    before, after = wide[..., 60:188], wide[..., 57:185]
     with torch.inference_mode():
-        made = network(wide[..., 30:286], wide[..., 26:282], (128, 128))  # 1 there are 2 here
+        made = shifting(1.5)(before, after)
+    expected = (wide[..., 58:186] + wide[..., 59:187]) / 2
+    torch.testing.assert_close(made[..., 4:-4], expected[..., 4:-4], atol=1e-4, rtol=0)
+
+
+def test_motion_estimated_at_half_the_size_moves_twice_the_pixels():
+    wide = torch.rand(1, 3, 256, 320, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        made = shifting(1.0)(wide[..., 30:286], wide[..., 26:282], (128, 128))
     torch.testing.assert_close(made[..., 4:-4], wide[..., 32:280], atol=1e-4, rtol=0)
 
 

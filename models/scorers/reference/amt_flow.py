@@ -89,7 +89,7 @@ class FlowUpdate(nn.Module):
         self.flow_head = _two(HIDDEN, 4)
 
     def forward(self, features: Tensor, flow: Tensor, correlations: Tensor) -> tuple[Tensor, Tensor]:
-        """Map ``[N, features, H, W]``, ``[N, 4, H, W]``, ``[N, 2 · LOOKED_AT, H, W]`` to changes of flow and features."""
+        """Map ``[N, features, H, W]``, ``[N, 4, H, W]``, ``[N, 2 · LOOKED_AT, H, W]`` to changes of both."""
         matched = _leaky(self.convc1(correlations))
         moved = _leaky(self.convf2(_leaky(self.convf1(flow))))
         joined = _leaky(self.conv(torch.cat((matched, moved), 1)))

@@ -170,7 +170,7 @@ class AmtSmall(nn.Module):
         return middle.clamp(0, 1)
 
     def fields(self, before: Tensor, after: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Three flows to either frame, ``[N, 6, H, W]``, their masks ``[N, 3, H, W]`` and residuals ``[N, 9, H, W]``."""
+        """Three flows to each frame, ``[N, 6, H, W]``, their masks ``[N, 3, H, W]``, residuals ``[N, 9, H, W]``."""
         correlations = Correlations(self.feat_encoder(before), self.feat_encoder(after))
         ones, others = self.encoder(before), self.encoder(after)
         middle = torch.full_like(ones[3][:, :1], MIDDLE)
