@@ -1,11 +1,16 @@
-"""Weights as their authors released them: a file of ``torch.save``, its tensors sometimes under a key; no pickle."""
+"""Weights as their authors released them: a file of ``torch.save``, of which nothing but tensors is looked at.
+
+Training left other things in some of these files: an optimiser's numbers as NumPy's scalars, a configuration's objects.
+They are read with ``weights_only``, and every class or function that a file names beside tensors and plain values is
+replaced by one that does nothing, so that nothing a file names is ever imported or run.
+"""
 
 from __future__ import annotations
 
-import pickle
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +22,28 @@ NAMED = 4
 """So many tensors that do not fit are named."""
 
 
+class _Called(type):
+    """Calling a stand-in gives one, whatever it is given."""
+
+    def __call__(cls, *given: object) -> object:
+        return object.__new__(cls)
+
+
+class Inert(metaclass=_Called):
+    """Stands for whatever a file names, and does nothing.
+
+    Torch's reader calls it where the file calls something. Where the file makes an object without a call, the reader
+    takes ``__new__``; it sets items of plain dictionaries only, so such an object is one.
+    """
+
+    def __new__(cls, *given: object) -> Any:
+        """A dictionary that keeps the object's items and attributes."""
+        return OrderedDict[Any, Any]()
+
+    def __setstate__(self, state: object) -> None:
+        """Nothing is kept."""
+
+
 def released_tensors(path: Path, key: str | None = None) -> dict[str, Tensor]:
     """Tensors by name, without the ``module.`` that training on several devices puts before them.
 
@@ -25,18 +52,15 @@ def released_tensors(path: Path, key: str | None = None) -> dict[str, Tensor]:
         key: Where in the file they are; None if the file is nothing else.
 
     Raises:
-        DiptychError: Another kind of file, one that holds objects (which are never unpickled), or one without them.
+        DiptychError: Another kind of file, or one without them.
     """
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise DiptychError(
-            f"{path} holds more than tensors and plain values, and nothing else is loaded: "
-            f"{str(error).strip().splitlines()[-1]}"
-        ) from error
+        strange = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+        with torch.serialization.safe_globals([(Inert, name) for name in strange]):
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise DiptychError(f"{path} is no file of weights: {first}") from error
+        raise DiptychError(f"{path} is no file of weights that can be read safely: {first}") from error
     if key is not None:
         if not isinstance(found, dict) or key not in found:
             have = ", ".join(sorted(map(str, found))[:8]) if isinstance(found, dict) else type(found).__name__
