@@ -213,7 +213,7 @@ class Trap:
         self.path = path
 
     def __reduce__(self):
-        return exec, (f"open({str(self.path)!r}, 'w')",)
+        return exec, (f"open({str(self.path)!r}, 'w').close()",)
 
 
 def test_what_training_left_in_a_file_is_neither_needed_nor_run(tmp_path):
