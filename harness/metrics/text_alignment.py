@@ -1,25 +1,27 @@
-"""How well a video fits its caption: by contrastive networks of the worlds, by class names for natural video.
+"""How well a video fits its caption: by contrastive networks of the worlds; for natural video ViCLIP, or class names.
 
 Formula: ``cos(v, t)``, with ``v`` and ``t`` the vectors that a network gives the video and the caption. A ``-judge`` is
 the same of a network with other layers, another seed and other training clips: what one of them was used to choose,
 the other can judge. ``conse`` is the mean of two cosines: of what EfficientNet-Lite0 and X3D-XS recognise, in words,
-with the caption; a proxy, and no CLIP score.
+with the caption; a proxy, and no CLIP score. ``viclip`` is the reference: ViCLIP ViT-L/14 of InternVid-10M-FLT, which
+VBench's overall consistency is.
 
 Shapes: video uint8 ``[frames ≥ 1, height, width, 3]``, sides divisible by the network's tile; for ``conse`` four frames
-or more, sides of at least 32 pixels.
+or more, sides of at least 32 pixels; for ``viclip`` sides of at least 16.
 Range: [-1, 1]; its zero means nothing, and the networks' scales differ: only differences of one network are compared.
 Unit: cosine.
 Direction: higher is better.
 Minimum n: 6 blocks for a verdict.
-Preprocessing: RGB to [-1, 1]; frames are not resized but for ``conse``'s classifiers. In float32 on the CPU, whatever
-the run's device.
+Preprocessing: RGB to [-1, 1]; frames are not resized but for ``conse``'s classifiers and for ``viclip``: the middle
+frames of eight stretches of the clip, shorter side to 224 (bicubic, no antialiasing), the middle square, CLIP's
+normalisation; captions in CLIP's byte pairs, cut off after 30. In float32 on the CPU, whatever the run's device.
 Errors: an empty caption, words that the network does not know, and frames that it cannot take have no value
 (:class:`harness.errors.NoValueError`, which says why); weights that are not on this machine make the metric absent.
 None without a caption.
 Reference: Radford et al., Learning transferable visual models from natural language supervision, ICML 2021 (arXiv
 2103.00020), for the loss; the networks are this project's own, one for each world (``models/zoo/video_text_*.md``).
 Norouzi et al., Zero-shot learning by convex combination of semantic embeddings, ICLR 2014 (arXiv 1312.5650), for
-``conse``.
+``conse``; Wang et al., InternVid (arXiv 2307.06942), and Huang et al., VBench (arXiv 2311.17982), for ``viclip``.
 
 Example:
     The networks live in other rooms; any registered text scorer does.
@@ -117,6 +119,21 @@ register("metric", "text_alignment[conse]")(
             "minilm-l6-v2-tokenizer",
             "x3d-xs-k400-int8dq",
         ),
+        needs=("caption",),
+    )
+)
+
+register("metric", "text_alignment[viclip]")(
+    Metric(
+        name="text_alignment[viclip]",
+        summary="cosine of video and caption in ViCLIP ViT-L/14, as VBench's overall consistency: any video, any words",
+        unit="cosine",
+        direction="higher",
+        scale="difference",
+        compute=by_scorer("viclip"),
+        quality=True,
+        packages=("tokenizers", "torch"),
+        assets=("clip-bpe-vocabulary", "viclip-internvid-10m-flt"),
         needs=("caption",),
     )
 )

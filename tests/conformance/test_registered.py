@@ -42,6 +42,8 @@ EXPECTED = {
         "background-clip-vitb32",
         "laion-clip-vitl14",
         "motion-raft-things",
+        "musiq-spaq",
+        "smoothness-amt-s",
     },
     "text-scorer": {
         "video-text-crafter",
@@ -49,6 +51,7 @@ EXPECTED = {
         "video-text-vizdoom",
         "video-text-vizdoom-judge",
         "conse",
+        "viclip",
     },
     "metric": {
         "frames_per_second",
@@ -92,6 +95,9 @@ EXPECTED = {
         "aesthetic_quality[laion-clip-vitl14]",
         "motion_magnitude[raft-things]",
         "dynamic_degree[raft-things]",
+        "imaging_quality[musiq-spaq]",
+        "motion_smoothness[amt-s]",
+        "text_alignment[viclip]",
     },
 }
 
