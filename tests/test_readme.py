@@ -137,6 +137,14 @@ def test_the_shares_of_captions_found_are_those_of_the_cards() -> None:
         assert found in README
 
 
+def test_the_page_of_omniscore_is_that_of_the_committed_runs() -> None:
+    spec = importlib.util.spec_from_file_location("omniscore_page", ROOT / "dev" / "omniscore_page.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    page = module.page(only_run("omniscore-sanity", "small"), only_run("omniscore-samples", "small"))
+    assert page == (ROOT / "docs" / "omniscore.md").read_text(encoding="utf-8")
+
+
 def test_its_suite_file_can_be_planned(tmp_path: Path) -> None:
     (text,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
     file = tmp_path / "mine.toml"
