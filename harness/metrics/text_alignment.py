@@ -5,8 +5,7 @@ Formula: ``cos(v, t)``, with ``v`` and ``t`` the unit vectors that a network giv
 the same of a network with other layers, another seed and other training clips: what one of them was used to choose,
 the other can judge. ``conse`` is the mean of two cosines: of what EfficientNet-Lite0 and X3D-XS recognise, in words,
 with the caption (Norouzi et al., arXiv 1312.5650); a proxy, and no CLIP score. ``viclip`` is the reference: ViCLIP
-ViT-L/14 of InternVid-10M-FLT (Wang et al., arXiv 2307.06942), which VBench's overall consistency is (Huang et al.,
-arXiv 2311.17982).
+ViT-L/14 of InternVid-10M-FLT, whose cosine VBench's overall consistency is.
 
 Shapes: video uint8 ``[frames ≥ 1, height, width, 3]``, sides divisible by the network's tile; for ``conse`` four frames
 or more, sides of at least 32 pixels; for ``viclip`` sides of at least 16.
@@ -20,6 +19,8 @@ normalisation; captions in CLIP's byte pairs, cut off after 30. In float32 on th
 Errors: an empty caption or words that the network does not know (:class:`harness.errors.UsageError`), frames that it
 cannot take (the same); weights that are not on this machine (:class:`harness.assets.locate.AbsentError`). None without
 a caption.
+Reference: Radford et al., CLIP (arXiv 2103.00020); Norouzi et al., ConSE (arXiv 1312.5650); Wang et al., InternVid and
+ViCLIP (arXiv 2307.06942); Huang et al., VBench, CVPR 2024 (arXiv 2311.17982), ``overall_consistency.py``.
 
 Example:
     The networks live in other rooms; any registered text scorer does.
