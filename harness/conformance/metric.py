@@ -118,13 +118,13 @@ def value_of(metric: Metric, thing: Made) -> float | None:
 
 
 def captioned(metric: Metric, thing: Made) -> Made:
-    """The same with a caption in the words of the text scorer that stands in the metric's name, if it reads one."""
-    scorer = metric.name.partition("[")[2].rstrip("]")
+    """The same with a caption in the words of the text scorer that stands in the name of the metric or of a part."""
     if "caption" not in metric.needs or thing.caption != EXAMPLE:
         return thing
-    if scorer not in {entry.name for entry in REGISTRY.list("text-scorer")}:
-        return thing
-    return replace(thing, caption=REGISTRY.get("text-scorer", scorer)("cpu").example)
+    known = {entry.name for entry in REGISTRY.list("text-scorer")}
+    named = (name.partition("[")[2].rstrip("]") for name in (metric.name, *metric.parts))
+    scorer = next((name for name in named if name in known), None)
+    return thing if scorer is None else replace(thing, caption=REGISTRY.get("text-scorer", scorer)("cpu").example)
 
 
 def _needs_its_files(component: Component) -> None:

@@ -12,11 +12,12 @@ ASSETS = (
         sha256="358bb6af275e28ea56821d44fb55c6cb83645db11f394d3ad65b2d149965ab50",
         sha256_source="two unrelated public reports that scored with this file quote one value; its first eight digits "
         "are those that pyiqa puts into the file's name",
-        licence="PolyForm-NC",
+        licence="PolyForm-NC-1.0.0",
         citation="Ke et al. 2021, MUSIQ: Multi-scale Image Quality Transformer (arXiv 2108.05997); weights: "
         "chaofengc/IQA-PyTorch, converted from the authors' spaq_ckpt.npz",
-        note="licence: PolyForm-Noncommercial-1.0.0, pyiqa's; the authors' own code is Apache-2.0",
         url="https://github.com/chaofengc/IQA-PyTorch/releases/download/v0.1-weights/musiq_spaq_ckpt-358bb6af.pth",
+        note="the licence is that of pyiqa, which publishes the file (PolyForm Noncommercial); google-research, where "
+        "the authors published their own, is Apache-2.0",
     ),
     Asset(
         name="amt-s",
@@ -37,7 +38,8 @@ ASSETS = (
         licence="Apache-2.0 (code)",
         citation="Wang et al. 2023, InternVid (arXiv 2307.06942); weights: the copy that VBench downloads",
         url="https://huggingface.co/OpenGVLab/VBench_Used_Models/resolve/main/ViClip-InternVid-10M-FLT.pth",
-        note="no source of its SHA-256 was found; the first fetch pins it. EasyAnimate's VideoCLIP-XL checks a file of "
+        note="the licence is that of OpenGVLab/InternVideo's code; the model's page tells that of the weights. No "
+        "source of its SHA-256 was found; the first fetch pins it. EasyAnimate's VideoCLIP-XL checks a file of "
         "this name by the MD5 b1ebf538225438b3b75e477da7735cd0",
     ),
     Asset(

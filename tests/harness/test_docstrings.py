@@ -30,9 +30,9 @@ METRICS = sorted({entry.module for entry in load_builtin().list("metric") if ent
 # A module leaves this set when its docstring is complete; no new one enters.
 UNTOLD = {f"harness.metrics.{name}" for name in ("action_f1",)}
 MODULES = [
-    f"{package.__name__}.{info.name}"
+    info.name
     for package in (harness.metrics, harness.stats)
-    for info in pkgutil.iter_modules(package.__path__)
+    for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
 ]
 
 

@@ -13,7 +13,7 @@ Example:
     >>> sharp = Part(dimension="imaging_quality", metric="sharp", side="quality", worst=100.0, best=0.0)
     >>> fits = Part(dimension="text_alignment", metric="fits", side="semantics", worst=0.0, best=0.5)
     >>> preset = Preset(name="two", version="1", summary="two parts", parts=(sharp, fits), source="an example")
-    >>> preset.total({"sharp": 25.0, "fits": 0.2}).score
+    >>> round(preset.total({"sharp": 25.0, "fits": 0.2}).score, 6)
     0.68
     >>> preset.total({"sharp": 25.0, "fits": None})
     Traceback (most recent call last):

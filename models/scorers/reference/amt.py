@@ -57,7 +57,7 @@ def sizes(height: int, width: int) -> Sizes:
         >>> sizes(320, 512)
         Sizes(padding=(0, 0, 0, 0), seen=(320, 512))
         >>> sizes(1080, 1920)
-        Sizes(padding=(7, 8, 12, 13), seen=(544, 1024))
+        Sizes(padding=(1, 1, 2, 3), seen=(560, 992))
     """
     step = max(MULTIPLE, math.floor(MULTIPLE * math.sqrt(height * width / ANCHOR_PIXELS)))
     rows, columns = (max(LEAST_MULTIPLES, -(-side // step)) for side in (height, width))
