@@ -52,6 +52,15 @@ The sources leave open whether there are seven or eight sub-scores, and how they
 of prompts whose best or worst of four videos is another.
 """
 
+ANALYSIS = """
+## The paper's analysis, on these samples
+
+VideoDPO's four panels (`diptych figures videodpo --scores FILE`) on the 48 sequential videos of vizdoom-6x8 in that run.
+Motion goes against what asks for stillness, as the paper says of dynamic degree and flickering.
+
+![Range of the score against the number of videos, its histogram, differences inside pairs, correlations](omniscore.png)
+"""
+
 
 def matrix(validity: Any) -> str:
     """The areas of every group, in Markdown."""
@@ -161,7 +170,7 @@ def page(sanity: Path, samples: Path) -> str:
     text = HEAD.format(sanity=sanity.name, samples=samples.name) + MATRIX + matrix(validity) + "\n"
     text += ADMISSION + "\n" + admission(validity) + "\n" + SCALES.format(**said) + "\n" + scales() + "\n"
     text += SENSITIVITY.format(samples=samples.name) + "\n" + sensitivity(omniscore_sensitivity(samples)) + "\n"
-    return text
+    return text + ANALYSIS
 
 
 if __name__ == "__main__":
