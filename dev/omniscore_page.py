@@ -55,8 +55,8 @@ of prompts whose best or worst of four videos is another.
 ANALYSIS = """
 ## The paper's analysis, on these samples
 
-VideoDPO's four panels (`diptych figures videodpo --scores FILE`) on the 48 sequential videos of vizdoom-6x8 in that run.
-Motion goes against what asks for stillness, as the paper says of dynamic degree and flickering.
+VideoDPO's four panels (`diptych figures videodpo --scores FILE`) on the 48 sequential videos of vizdoom-6x8 in that
+run. Motion goes against what asks for stillness, as the paper says of dynamic degree and flickering.
 
 ![Range of the score against the number of videos, its histogram, differences inside pairs, correlations](omniscore.png)
 """
