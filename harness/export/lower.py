@@ -9,7 +9,7 @@ ratio, lower (times, memory, passes)            its own name                    
 ratio, higher, ``<things>_per_second``          ``seconds_per_<thing>``            1 / x
 ratio, higher, anything else                    ``inverse_<name>``                 1 / x
 higher, of a unit with a best value             ``<best>_minus_<name>``            best - x
-(ssim 1, fraction 1, percent 100, dB 100)
+(ssim 1, fraction 1, percent 100, dB 100, …)
 higher, anything else                           ``negated_<name>``                 -x
 lower, of unit mmd2 (unbiased: may be < 0)      ``1_plus_<name>``                  1 + x
 lower, anything else                            its own name                       x
@@ -30,7 +30,9 @@ from harness.metrics.psnr import CAP_DB
 from harness.types import Metric
 
 BEST = {"ssim": 1.0, "fraction": 1.0, "percent": 100.0, "dB": CAP_DB}
-"""Best possible value by unit."""
+BEST |= dict.fromkeys(("cosine", "agreement", "moves", "omniscore", "grade over 10"), 1.0)
+BEST |= {"grade": 10.0, "musiq": 100.0, "% of shorter side per step": 100.0}
+"""Best possible value by unit; of motion a step of a whole side, which no video takes."""
 
 SIGNED = ("mmd2",)
 """Units of distances whose unbiased estimates may be negative."""

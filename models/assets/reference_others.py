@@ -12,7 +12,7 @@ ASSETS = (
         sha256="358bb6af275e28ea56821d44fb55c6cb83645db11f394d3ad65b2d149965ab50",
         sha256_source="two unrelated public reports that scored with this file quote one value; its first eight digits "
         "are those that pyiqa puts into the file's name",
-        licence="PolyForm-NC-1.0.0",
+        licence="PolyForm-NC-1.0",
         citation="Ke et al. 2021, MUSIQ: Multi-scale Image Quality Transformer (arXiv 2108.05997); weights: "
         "chaofengc/IQA-PyTorch, converted from the authors' spaq_ckpt.npz",
         url="https://github.com/chaofengc/IQA-PyTorch/releases/download/v0.1-weights/musiq_spaq_ckpt-358bb6af.pth",
