@@ -9,23 +9,12 @@ from __future__ import annotations
 from harness.registry import register
 from harness.types import Arm, Case, Scale, Suite, Threshold
 from suites.decoding import SAMPLING
+from suites.omniscore_sanity import DIMENSIONS as SANITY
 
 VIDEOS_PER_PROMPT = 4
 MODELS = {"crafter-9x9": "video-transformer-crafter-9x9", "vizdoom-6x8": "video-transformer-vizdoom-6x8"}
-DIMENSIONS = (
-    "imaging_quality[brisque]",
-    "aesthetic_quality[nima-mobilenet]",
-    "subject_consistency[efficientnet-lite0]",
-    "background_consistency[efficientnet-lite0]",
-    "temporal_flickering[frame-difference]",
-    "motion_smoothness[rife]",
-    "motion_magnitude[raft-small]",
-    "dynamic_degree[raft-small]",
-    "text_alignment[video-text-crafter]",
-    "text_alignment[video-text-crafter-judge]",
-    "text_alignment[video-text-vizdoom]",
-    "text_alignment[video-text-vizdoom-judge]",
-)
+DIMENSIONS = tuple(name for name in SANITY if not name.endswith(("[dis]", "[conse]")))
+"""Those of the worlds; DIS measures what RAFT does, and class names are for natural video."""
 COMPOSITES = tuple(f"omniscore[light-{world}{use}]" for world in ("crafter", "vizdoom") for use in ("", "-pairing"))
 METRICS = (*DIMENSIONS, *COMPOSITES)
 
