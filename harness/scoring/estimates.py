@@ -53,7 +53,9 @@ def mean_score(
     over = "videos" if count == len(known) else f"{len(known)} prompts of {count} videos"
     if len(known) < FEWEST:
         return MetricScore(
-            **base, method=f"mean over {over}", reason=f"{len(known)} {what}: an interval needs at least {FEWEST}"
+            **base,
+            method=f"mean over {over}",
+            reason=f"{len(known)} {what if len(known) > 1 else what[:-1]}: an interval needs at least {FEWEST}",
         )
     half = t_quantile(LEVEL, len(known) - 1) * float(known.std(ddof=1)) / math.sqrt(len(known))
     method = f"mean over {over}, Student t interval"
