@@ -136,7 +136,7 @@ def omniscore_validity(
     directions = _directions(manifest)
     groups: dict[str, Any] = {}
     admissions: dict[str, Any] = {}
-    for group, values in _values(manifest, records).items():
+    for group, values in _values(records).items():
         matrix = fault_matrix(values, manifest.suite.baseline, directions)
         groups[group] = {m: {arm: a.model_dump() for arm, a in row.items()} for m, row in matrix.items()}
         videos = [] if sampled is None else _videos(*sampled).get(group, [])
@@ -213,7 +213,7 @@ def omniscore_calibrate(
     wholes: list[Preset] = []
     presets: list[Preset] = []
     tests: dict[str, Any] = {}
-    for group, values in _values(manifest, records).items():
+    for group, values in _values(records).items():
         matrix = fault_matrix(values, manifest.suite.baseline, directions)
         videos = [] if sampled is None else _videos(*sampled).get(group, [])
         count = max(sum(len(cases) for cases in arms.values()) for arms in values.values())
@@ -290,12 +290,11 @@ def _directions(manifest: Manifest) -> dict[str, Any]:
     return {name: registry.get("metric", name).direction for name in manifest.suite.metrics}
 
 
-def _values(manifest: Manifest, records: Sequence[TrialRecord]) -> dict[str, Any]:
+def _values(records: Sequence[TrialRecord]) -> dict[str, Any]:
     """Group → metric → arm → case → value."""
-    groups = {case.name: case.group for case in manifest.suite.scales[manifest.plan.scale].cases}
     found: dict[str, Any] = {}
     for record in records:
-        of_group = found.setdefault(groups[record.block.case], {})
+        of_group = found.setdefault(record.block.group, {})
         for metric, value in record.values.items():
             of_group.setdefault(metric, {}).setdefault(record.arm, {})[record.block.case] = value
     return found
@@ -303,11 +302,10 @@ def _values(manifest: Manifest, records: Sequence[TrialRecord]) -> dict[str, Any
 
 def _videos(manifest: Manifest, records: Sequence[TrialRecord]) -> dict[str, list[Any]]:
     """Group → prompt and values of every video of the baseline arm."""
-    groups = {case.name: case.group for case in manifest.suite.scales[manifest.plan.scale].cases}
     found: dict[str, list[Any]] = {}
     for record in records:
         if record.arm == manifest.suite.baseline:
-            found.setdefault(groups[record.block.case], []).append((record.block.case, record.values))
+            found.setdefault(record.block.group, []).append((record.block.case, record.values))
     return found
 
 

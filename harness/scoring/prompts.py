@@ -87,8 +87,7 @@ def _of_csv(path: Path, text: str) -> dict[str, str]:
 def _of_names(path: Path, named: Mapping[str, str], videos: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for video in videos:
-        keys = (video, str(Path(video).with_suffix("")), Path(video).name, Path(video).stem)
-        key = next((key for key in keys if key in named), None)
+        key = next((key for key in _names_of(video) if key in named), None)
         if key is None:
             near = get_close_matches(video, named, n=1, cutoff=0.6)
             hint = f" Did you mean the entry {near[0]!r}?" if near else ""
@@ -96,10 +95,14 @@ def _of_names(path: Path, named: Mapping[str, str], videos: Sequence[str]) -> di
         if not named[key].strip():
             raise UsageError(f"{path}: the prompt of {key!r} is empty; every prompt needs words.")
         found[video] = named[key].strip()
-    used = {
-        k for video in videos for k in (video, str(Path(video).with_suffix("")), Path(video).name, Path(video).stem)
-    }
+    used = {name for video in videos for name in _names_of(video)}
     spare = [name for name in named if name not in used]
     if spare:
         raise UsageError(f"{path} has prompts for {len(spare)} videos that are not there: {', '.join(spare[:3])} …")
     return found
+
+
+def _names_of(video: str) -> tuple[str, ...]:
+    """What an entry may call a video: its path below the folder or its name, with or without its suffix."""
+    path = Path(video)
+    return video, str(path.with_suffix("")), path.name, path.stem

@@ -15,26 +15,7 @@ from harness.errors import DiptychError, NoValueError
 from harness.metrics.omniscore.dynamic_degree import moves
 from models.scorers.flow import Motion, fastest
 from models.scorers.reference import raft
-
-
-def textured(frames: int = 4, height: int = 48, width: int = 64, seed: int = 0) -> np.ndarray:
-    """A smooth random picture that moves three pixels to the right per frame, uint8 ``[frames, height, width, 3]``."""
-    from scipy.ndimage import gaussian_filter
-
-    wide = gaussian_filter(np.random.default_rng(seed).normal(size=(height, width + 3 * frames, 3)), (2, 2, 0))
-    wide = np.clip(128 + 300 * wide, 0, 255).astype(np.uint8)
-    return np.stack([wide[:, 3 * (frames - t) : 3 * (frames - t) + width] for t in range(frames)])
-
-
-def randomised(network: torch.nn.Module, seed: int = 0, scale: float = 0.3) -> torch.nn.Module:
-    """Give every weight a random value, so that no part of the network is silent."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for value in network.state_dict().values():
-            if value.is_floating_point():
-                noise = torch.randn(value.shape, generator=generator)
-                value.copy_(noise.abs() + 0.5 if value.ndim == 1 else scale * noise)
-    return network
+from tests.models.test_reference_scorers import randomised, textured
 
 
 def raft_names() -> list[str]:
