@@ -32,9 +32,7 @@ class Values:
     failed: set[str] = field(default_factory=set)
 
 
-def made_of(
-    video: NDArray[np.uint8], reference: NDArray[np.uint8] | None = None, caption: str | None = None
-) -> Made:
+def made_of(video: NDArray[np.uint8], reference: NDArray[np.uint8] | None = None, caption: str | None = None) -> Made:
     """What is known of a video of which nobody knows how it was made."""
     return Made(
         video=video,

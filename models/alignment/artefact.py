@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, FiniteFloat, ValidationError
 from pydantic_core import from_json
@@ -24,6 +23,7 @@ from models.alignment.pairs import DifferenceFilter
 from models.alignment.prompts import PromptFacts
 from models.alignment.weights import WeightOptions
 
+Kind = TypeVar("Kind", bound=Data)
 SCHEMA_VERSION = 1
 COLLECTION, VIDEOS, LATENTS, SCORES, PAIRS = "collection.json", "videos.jsonl", "latents", "scores.csv", "pairs"
 MAKE_ONE = "Make one: diptych align collect --model NAME --prompts K --videos N --out FOLDER"
@@ -250,7 +250,7 @@ def read_collection(folder: Path) -> CollectionFile:
     path = folder / COLLECTION
     if not path.is_file():
         raise UsageError(f"there is no collection in {str(folder)!r}: it has no {COLLECTION}. {MAKE_ONE}")
-    return CollectionFile.model_validate(_facts(path))
+    return _read(path, CollectionFile)
 
 
 def finished_collection(folder: Path) -> CollectionFile:
@@ -320,7 +320,7 @@ def read_pairs(folder: Path, name: str = PAIRS) -> PairFile:
             f"the collection in {str(folder)!r} has no pairs {path.stem!r}. There are: {', '.join(there) or 'none'}. "
             f"Make them: diptych align pairs {folder} --out {path.stem}"
         )
-    found = PairFile.model_validate(_facts(path))
+    found = _read(path, PairFile)
     if not _has_sha256(folder / COLLECTION, found.collection_sha256):
         raise DiptychError(
             f"{path} was made of another {COLLECTION} than the one beside it. Make the pairs again under another name: "
@@ -329,8 +329,7 @@ def read_pairs(folder: Path, name: str = PAIRS) -> PairFile:
     return found
 
 
-def _facts(path: Path) -> Mapping[str, Any]:
-    kind: type[Data] = CollectionFile if path.name == COLLECTION else PairFile
+def _read(path: Path, kind: type[Kind]) -> Kind:
     try:
         facts = from_json(path.read_bytes())
         version = facts["schema_version"]
@@ -338,13 +337,11 @@ def _facts(path: Path) -> Mapping[str, Any]:
             raise DiptychError(
                 f"{path} has schema version {version}; this Diptych reads up to {SCHEMA_VERSION}. Install a newer one."
             )
-        kind.model_validate(facts)
+        return kind.model_validate(facts)
     except ValidationError as error:
         raise DiptychError(f"{path} is damaged: {_first(error)}. Restore the file.") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OSError) as error:
         raise DiptychError(f"{path} is damaged: {error!r}. Restore the file.") from None
-    found: Mapping[str, Any] = facts
-    return found
 
 
 def _has_sha256(path: Path, sha256: str) -> bool:

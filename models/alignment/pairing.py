@@ -62,8 +62,8 @@ def make_pair_file(folder: Path, options: PairOptions | None = None, name: str =
     data = as_bytes(found)
     if path.is_file() and path.read_bytes() != data:
         raise UsageError(
-            f"{path} is there and holds other pairs; what was trained on them names it by its hash. Choose another name "
-            "with --out, or delete the file."
+            f"{path} is there and holds other pairs; what was trained on them names it by its hash. Choose another "
+            "name with --out, or delete the file."
         )
     try:
         write_atomically(path, data)

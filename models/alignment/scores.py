@@ -21,9 +21,9 @@ def score_choices(plan: CollectionPlan) -> tuple[str, ...]:
 def ranking_scores(rows: Sequence[VideoRow], plan: CollectionPlan, score: str) -> tuple[list[float | None], str]:
     """The score of every video, higher is better; None where it has none.
 
-    The composite counts as it is. One of its parts counts by its share between worst and best, as inside the composite,
-    so that bins of 0.01 mean the same; ``"quality"`` and ``"semantics"`` are the means of their parts' shares by weight.
-    Any other metric counts as it is, with the sign turned where lower is better.
+    The composite counts as it is. One of its parts counts by its share between worst and best, as inside the
+    composite, so that bins of 0.01 mean the same; ``"quality"`` and ``"semantics"`` are the means of their parts'
+    shares by weight. Any other metric counts as it is, with the sign turned where lower is better.
 
     Returns:
         Scores in the order of ``rows``; a note where their scale is not the composite's, or nothing.
