@@ -1,4 +1,4 @@
-"""The files of a collection: names, what each holds, and reading them back.
+"""The files of a collection: their names, and what each holds.
 
 ``collection.json`` says what was asked and, once all is there, the SHA-256 of the other files; ``videos.jsonl`` has a
 line for every video; ``latents/*.safetensors`` their latents in float16, by groups of prompts; ``pairs.json`` the pairs
@@ -10,24 +10,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from pydantic import Field, FiniteFloat, ValidationError
-from pydantic_core import from_json
+from pydantic import Field, FiniteFloat
 
-from harness.errors import DiptychError, UsageError
-from harness.files import file_sha256, write_atomically
 from harness.types import Data
 from models.alignment.pairs import DifferenceFilter
 from models.alignment.prompts import PromptFacts
 from models.alignment.weights import WeightOptions
 
-Kind = TypeVar("Kind", bound=Data)
 SCHEMA_VERSION = 1
 COLLECTION, VIDEOS, LATENTS, SCORES, PAIRS = "collection.json", "videos.jsonl", "latents", "scores.csv", "pairs"
-MAKE_ONE = "Make one: diptych align collect --model NAME --prompts K --videos N --out FOLDER"
-GO_ON = "Go on with the same command and --resume."
 
 
 class Sampling(Data):
@@ -56,7 +49,8 @@ class CollectionPlan(Data):
     Attributes:
         model: Registered name.
         weights: The finetune that was loaded over it, or None.
-        weights_sha256: Of the weights that sample.
+        weights_sha256: Of the model's own weights.
+        aligned_sha256: Of the finetune, or None.
         prompts: Where they come from.
         videos: Videos of every prompt, N.
         seed: Of the collection.
@@ -69,6 +63,7 @@ class CollectionPlan(Data):
     model: str
     weights: str | None = None
     weights_sha256: str
+    aligned_sha256: str | None = None
     prompts: PromptFacts
     videos: int = Field(ge=2)
     seed: int = Field(ge=0)
@@ -228,127 +223,3 @@ class PairFile(Data):
 def video_name(prompt: int, video: int) -> str:
     """Name of a video: its prompt's number and its own, both from 0."""
     return f"{prompt:06d}-{video:03d}"
-
-
-def as_bytes(facts: Data) -> bytes:
-    """JSON of one of the files."""
-    return facts.model_dump_json(indent=1).encode() + b"\n"
-
-
-def write_collection(folder: Path, facts: CollectionFile) -> None:
-    """Replace ``collection.json``."""
-    write_atomically(folder / COLLECTION, as_bytes(facts))
-
-
-def read_collection(folder: Path) -> CollectionFile:
-    """Read ``collection.json``.
-
-    Raises:
-        UsageError: There is no collection in the folder.
-        DiptychError: It is damaged, or a newer version wrote it.
-    """
-    path = folder / COLLECTION
-    if not path.is_file():
-        raise UsageError(f"there is no collection in {str(folder)!r}: it has no {COLLECTION}. {MAKE_ONE}")
-    return _read(path, CollectionFile)
-
-
-def finished_collection(folder: Path) -> CollectionFile:
-    """The same, of a collection that is complete and whose videos are those that were written.
-
-    Raises:
-        UsageError: None there.
-        DiptychError: Unfinished, damaged or changed.
-    """
-    found = read_collection(folder)
-    if found.status != "finished":
-        asked = found.plan.prompts.count
-        rows = (folder / VIDEOS).read_bytes().count(b"\n") if (folder / VIDEOS).is_file() else 0
-        done = f"{rows // found.plan.videos} of {asked} prompts"
-        raise DiptychError(f"the collection in {str(folder)!r} is unfinished: {done} are there. {GO_ON}")
-    if found.videos_sha256 is None or not _has_sha256(folder / VIDEOS, found.videos_sha256):
-        raise DiptychError(f"{folder / VIDEOS} is missing, or was changed after it was written. Restore the file.")
-    return found
-
-
-def read_rows(folder: Path) -> list[VideoRow]:
-    """Every line of ``videos.jsonl`` of a finished collection.
-
-    Raises:
-        DiptychError: A line is damaged.
-    """
-    return [parse_row(line, folder, n) for n, line in enumerate((folder / VIDEOS).read_bytes().splitlines(), start=1)]
-
-
-def parse_row(line: bytes, folder: Path, number: int) -> VideoRow:
-    """One line of ``videos.jsonl``.
-
-    Raises:
-        DiptychError: It is damaged.
-    """
-    try:
-        return VideoRow.model_validate_json(line)
-    except ValidationError as error:
-        raise DiptychError(f"{folder / VIDEOS}, line {number} is damaged: {_first(error)}. Restore the file.") from None
-
-
-def pair_path(folder: Path, name: str) -> Path:
-    """Path of a file of pairs by its name.
-
-    Raises:
-        UsageError: A name that no file of pairs can have.
-    """
-    plain = name.removesuffix(".json")
-    if not plain or plain != Path(plain).name or not all(c.isalnum() or c in "._-" for c in plain) or plain[0] == ".":
-        raise UsageError(f"{name!r} cannot name a file of pairs: use letters, digits, '-' and '_', such as alpha-0.")
-    if plain == COLLECTION.removesuffix(".json"):
-        raise UsageError(f"{name!r} is the name of the collection's own file; choose another, such as alpha-0.")
-    return folder / f"{plain}.json"
-
-
-def read_pairs(folder: Path, name: str = PAIRS) -> PairFile:
-    """Read a file of pairs.
-
-    Raises:
-        UsageError: There is none of that name; names those that are there.
-        DiptychError: It is damaged, a newer version's, or was made of another collection.
-    """
-    path = pair_path(folder, name)
-    if not path.is_file():
-        there = sorted(p.stem for p in folder.glob("*.json") if p.name != COLLECTION)
-        raise UsageError(
-            f"the collection in {str(folder)!r} has no pairs {path.stem!r}. There are: {', '.join(there) or 'none'}. "
-            f"Make them: diptych align pairs {folder} --out {path.stem}"
-        )
-    found = _read(path, PairFile)
-    if not _has_sha256(folder / COLLECTION, found.collection_sha256):
-        raise DiptychError(
-            f"{path} was made of another {COLLECTION} than the one beside it. Make the pairs again under another name: "
-            f"diptych align pairs {folder} --out NAME"
-        )
-    return found
-
-
-def _read(path: Path, kind: type[Kind]) -> Kind:
-    try:
-        facts = from_json(path.read_bytes())
-        version = facts["schema_version"]
-        if isinstance(version, int) and version > SCHEMA_VERSION:
-            raise DiptychError(
-                f"{path} has schema version {version}; this Diptych reads up to {SCHEMA_VERSION}. Install a newer one."
-            )
-        return kind.model_validate(facts)
-    except ValidationError as error:
-        raise DiptychError(f"{path} is damaged: {_first(error)}. Restore the file.") from None
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise DiptychError(f"{path} is damaged: {error!r}. Restore the file.") from None
-
-
-def _has_sha256(path: Path, sha256: str) -> bool:
-    return path.is_file() and file_sha256(path) == sha256
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    return f"{place + ': ' if place else ''}{first['msg']}"

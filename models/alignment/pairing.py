@@ -23,11 +23,8 @@ from models.alignment.artefact import (
     VideoRow,
     WeighedPair,
     WeightFacts,
-    as_bytes,
-    finished_collection,
-    pair_path,
-    read_rows,
 )
+from models.alignment.files import as_bytes, finished_collection, pair_path, read_rows
 from models.alignment.pairs import ScoredVideo, make_pairs
 from models.alignment.scores import ranking_scores
 from models.alignment.weights import pair_weights

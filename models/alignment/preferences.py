@@ -12,18 +12,8 @@ import torch
 from torch import Tensor
 
 from harness.errors import DiptychError, UsageError
-from models.alignment.artefact import (
-    COLLECTION,
-    MAKE_ONE,
-    PAIRS,
-    CollectionFile,
-    PairFile,
-    VideoRow,
-    finished_collection,
-    pair_path,
-    read_pairs,
-    read_rows,
-)
+from models.alignment.artefact import COLLECTION, PAIRS, CollectionFile, PairFile, VideoRow
+from models.alignment.files import MAKE_ONE, finished_collection, pair_path, read_pairs, read_rows
 from models.alignment.latents import read_shard
 
 
@@ -110,6 +100,7 @@ def _facts_of(folder: Path, pairs: str, collection: CollectionFile, chosen: Pair
         "model": plan.model,
         "weights": plan.weights,
         "weights_sha256": plan.weights_sha256,
+        "aligned_sha256": plan.aligned_sha256,
         "prompts": plan.prompts.model_dump(mode="json"),
         "videos": chosen.options.videos,
         "collection_seed": plan.seed,
