@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -48,12 +47,11 @@ class Sampler(Protocol):
         """Frames ``[B, T, height, width, 3]``."""
 
 
-@dataclass(frozen=True)
-class VideoScores:
-    """Values of one video by metric, None where it has none, and why."""
+class VideoScores(Protocol):
+    """Values of one video by metric, None where it has none, and why it has none."""
 
     scores: dict[str, float | None]
-    reasons: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, str]
 
 
 class VideoScorer(Protocol):
@@ -66,7 +64,7 @@ class VideoScorer(Protocol):
     code_sha256: str
 
     def __call__(self, frames: NDArray[np.uint8], caption: str) -> VideoScores:
-        """Values of frames ``[T, height, width, 3]``; an error of one metric is its reason, and stops nothing."""
+        """Values of frames uint8 ``[T, height, width, 3]``; what one metric cannot do is its reason, and stops nothing."""
 
 
 def collection_seed(seed: int, split: str | None, prompt: int, video: int) -> int:
@@ -145,8 +143,9 @@ def _score(
     for video in range(plan.videos):
         if finite[video]:
             found = scorer(next(frames), prompts[prompt].caption)
+            scores, reasons = found.scores, found.reasons
         else:
-            found = VideoScores(dict.fromkeys(plan.metrics), dict.fromkeys(plan.metrics, NOT_FINITE))
+            scores, reasons = dict.fromkeys(plan.metrics), dict.fromkeys(plan.metrics, NOT_FINITE)
         row = VideoRow(
             prompt=prompt,
             video=video_name(prompt, video),
@@ -157,8 +156,8 @@ def _score(
             shard=shard_name(group),
             row=first + video,
             shard_sha256=sha256,
-            scores=found.scores,
-            reasons=found.reasons,
+            scores=scores,
+            reasons=reasons,
         )
         lines.append(row.model_dump_json().encode() + b"\n")
         progress.update(prompt * plan.videos + video + 1)
