@@ -1,12 +1,13 @@
-"""Which share of what a caption says holds of a video, as a simulator's labels tell: the ground, what is where, the way.
+"""Which share of a caption holds of a video, as a simulator's labels tell: the ground, what is where, the way.
 
 Formula: ``fields of the caption that hold / fields of the caption``. A tile classifier that learnt from the simulator's
 own map reads what stands on every tile of the first frame, an inverse-dynamics network what was done between frames,
 and the rule that captions real clips captions what was read (:mod:`models.state`). Where the caption says that nothing
 is there, its absence is a field; where it says that something is on a side, the thing and its side are two.
 
-Shapes: video uint8 ``[frames ≥ 2, 72, 72, 3]`` of ``crafter-9x9``.
-Range: [0, 1]; another clip's caption has about 0.4 by chance (``models/zoo/state_reader_crafter.md``).
+Shapes: video uint8 ``[frames ≥ 2, height, width, 3]`` in tiles of 8 pixels, of which the last two rows show no map;
+``crafter-9x9`` has 72 by 72.
+Range: [0, 1]; another clip's caption has about 0.31 by chance (``models/zoo/state_reader_crafter.md``).
 Unit: fraction.
 Direction: higher is better.
 Minimum n: 6 blocks for a verdict.

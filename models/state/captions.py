@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import asdict
 
@@ -25,18 +26,12 @@ def parse_caption(text: str) -> Caption:
     """
     word_ids(WORDS, [text])
     found = FORM.fullmatch(" ".join(split_words(text)))
-    if found is None:
-        raise UsageError(f"the caption {text!r} does not read like one. Such as: {CRAFTER.example!r}")
-    ground, second, *places, going = found.groups()
-    second_side, creature, creature_side = places[0] or places[1], places[2], places[3] or places[4]
-    return Caption(
-        ground=ground,
-        second=second or NOTHING,
-        second_side=second_side or NOTHING,
-        creature=creature or NOTHING,
-        creature_side=creature_side or NOTHING,
-        going=going,
-    )
+    if found is not None:
+        ground, second, left, above, creature, creature_left, creature_above, going = found.groups()
+        said = (ground, second, left or above, creature, creature_left or creature_above)
+        with contextlib.suppress(UsageError):  # a word in another field's place
+            return Caption(*(word or NOTHING for word in said), going)
+    raise UsageError(f"the caption {text!r} does not read like one. Such as: {CRAFTER.example!r}")
 
 
 def fields_that_hold(told: Caption, seen: Caption) -> dict[str, bool]:

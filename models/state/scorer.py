@@ -27,11 +27,13 @@ from models.worlds.captions import Caption, crafter_caption
 from models.worlds.crafter import CRAFTER_9X9
 from models.worlds.types import Clip
 
+TILE = CRAFTER_9X9.spec.tile_pixels
+INVENTORY_ROWS = CRAFTER_9X9.spec.rows - CRAFTER_9X9.spec.map_rows
 WEIGHTS = "state_reader_crafter.safetensors"
 
 
 class StateScorer:
-    """A :class:`harness.protocols.TextScorer` of ``crafter-9x9``.
+    """A :class:`harness.protocols.TextScorer` of ``crafter-9x9``; frames of other sizes are read with its inventory.
 
     Args:
         device: Torch device.
@@ -40,12 +42,12 @@ class StateScorer:
 
     Attributes:
         example: A caption in its words.
-        least_side: Height and width of a frame.
+        least_side: Smallest height and width of a frame: the inventory's rows and one of the map.
         words: Every word that it knows.
     """
 
-    example = CRAFTER.example
-    least_side = CRAFTER_9X9.size[0]
+    example = str(Caption("sand", "water", "left", "cow", "above", "right"))
+    least_side = TILE * (INVENTORY_ROWS + 1)
     words = CRAFTER.words
 
     def __init__(self, device: str, weights: str = WEIGHTS, idm: str = CRAFTER_WEIGHTS) -> None:
@@ -54,19 +56,19 @@ class StateScorer:
         self._sha256 = {"weights_sha256": weights_sha256(weights), "idm_sha256": weights_sha256(idm)}
 
     def caption(self, video: NDArray[np.uint8]) -> Caption:
-        """The caption of a clip uint8 ``[frames ≥ 2, 72, 72, 3]``, from what is read off it.
+        """The caption of a clip uint8 ``[frames ≥ 2, height, width, 3]``, from what is read off it.
 
         Raises:
             UsageError: Another type or shape.
         """
-        width, height = CRAFTER_9X9.size
-        if video.dtype != np.uint8 or video.ndim != 4 or video.shape[1:] != (height, width, 3) or len(video) < 2:
+        small = video.ndim != 4 or len(video) < 2 or min(video.shape[1:3]) < self.least_side
+        if small or video.dtype != np.uint8 or video.shape[3] != 3 or video.shape[1] % TILE or video.shape[2] % TILE:
             raise UsageError(
-                f"captions are read off clips uint8 [frames, {height}, {width}, 3] of at least 2 frames, "
-                f"not {video.dtype} {list(video.shape)}."
+                f"captions are read off clips uint8 [frames, height, width, 3] of at least 2 frames, with sides of at "
+                f"least {self.least_side} pixels that are divisible by {TILE}, not {video.dtype} {list(video.shape)}."
             )
         actions = self.actions.classify(video[None])[0]
-        map_rows = self.reader.read(video[:1])[:, : CRAFTER_9X9.spec.map_rows]  # a caption tells of the first frame
+        map_rows = self.reader.read(video[:1])[:, :-INVENTORY_ROWS]  # a caption tells of the first frame
         read = Clip(frames=video, actions=actions, truth={"semantic": map_rows}, episode_seed=0, start=0)
         return crafter_caption(read, 0, len(video))
 
@@ -74,7 +76,7 @@ class StateScorer:
         """Share of each caption's fields that hold of each clip, float64 ``[clips, captions]`` in [0, 1].
 
         Args:
-            videos: Clips uint8 ``[frames ≥ 2, 72, 72, 3]``.
+            videos: Clips uint8 ``[frames ≥ 2, height, width, 3]`` of whole tiles.
             captions: In Crafter's words.
 
         Raises:
