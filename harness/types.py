@@ -278,7 +278,7 @@ class Metric:
         quality: True if it is a matter of quality (absent for random weights).
         machine: True for times, rates, memory and energy: what two runs, or two processes, do not measure side by side.
         packages: Distributions whose version can change its numbers; the context names them.
-        feature_space: For set metrics, the registered extractor.
+        feature_space: For set metrics, and for those of one case's videos, the registered extractor.
         distance: For set metrics, ``f(generated, reference) -> float`` on float64 feature rows.
         needs_full_rank: For set metrics, True if a verdict needs more clips than feature dimensions.
         per_frame: From a :class:`Made` to one value per generated frame, in order, where the metric has such; the
@@ -297,6 +297,9 @@ class Metric:
             :class:`harness.errors.NoValueError` where one is missing.
         needs: What of :class:`Made` a metric of quality reads beside the video: ``"reference"``, ``"caption"``; empty
             for one that judges a video alone.
+        within: For metrics of the videos of one case: from feature rows of its repetitions, float64
+            ``[repetitions >= 2, dimensions]`` in ``feature_space``, to one number. Such a metric has no value of a
+            trial (``compute`` returns None); a case is its block.
         told: True for what another tool measured and an importer reads from its files: it cannot be computed here, and
             has a value only of the cases that the tool judged by it.
     """
@@ -324,6 +327,7 @@ class Metric:
     combine: Callable[[Mapping[str, float | None]], float] | None = None
     needs: tuple[Literal["reference", "caption"], ...] = ("reference",)
     told: bool = False
+    within: Callable[[Any], float] | None = None
 
     def applies(self, made: Made) -> bool:
         """False for a clip of a world that the metric's network was not made for."""

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-import re
 from dataclasses import asdict
 
-from harness.errors import UsageError
 from models.video_text.shapes import VideoTextShape
-from models.video_text.words import split_words, word_ids
+from models.video_text.words import word_ids
 from models.worlds.caption_text import CRAFTER
 from models.worlds.captions import NOTHING, Caption
+from models.worlds.scene_captions import parse_scene_caption
 
 WORDS = VideoTextShape(words=CRAFTER.words, example=CRAFTER.example, max_words=CRAFTER.max_words)
 """The words that captions of Crafter may have, as text networks hold them."""
-PLACE = r"(?:on the (left|right)|(above|below|here))"
-FORM = re.compile(rf"mostly (\w+)(?: (?!a |going )(\w+) {PLACE})?(?: a (\w+) {PLACE})? going (\w+)")
 
 
 def parse_caption(text: str) -> Caption:
-    """The caption that ``text`` says; the inverse of ``str(caption)``.
+    """The caption that ``text`` says; the inverse of ``str(caption)``, and what is not said is nothing.
 
     Raises:
-        UsageError: No words, unknown words, or words in another order than captions have.
+        UsageError: No words, unknown words, or parts that captions do not have.
     """
     word_ids(WORDS, [text])
-    found = FORM.fullmatch(" ".join(split_words(text)))
-    if found is not None:
-        ground, second, left, above, creature, creature_left, creature_above, going = found.groups()
-        said = (ground, second, left or above, creature, creature_left or creature_above)
-        with contextlib.suppress(UsageError):  # a word in another field's place
-            return Caption(*(word or NOTHING for word in said), going)
-    raise UsageError(f"the caption {text!r} does not read like one. Such as: {CRAFTER.example!r}")
+    return parse_scene_caption(text).base
 
 
 def fields_that_hold(told: Caption, seen: Caption) -> dict[str, bool]:

@@ -89,6 +89,7 @@ EXPECTED = {
         "text_alignment[conse]",
         "text_alignment[video-text-crafter]",
         "caption_fields[state-crafter]",
+        "diversity[tokenizer-crafter]",
         "text_alignment[video-text-crafter-judge]",
         "text_alignment[video-text-vizdoom]",
         "text_alignment[video-text-vizdoom-judge]",
