@@ -153,6 +153,10 @@ class Suite(Data):
         negative_control: Arm that must be judged *regressed* in quality, or None.
         placebo: True for A/A suites, which must never say improved or regressed.
         expectations: Verdicts known before measuring; a note names every one that is not met.
+        win_rate_of: Metrics whose share of won blocks is told, too.
+        methods: Ways of training, each with arms ``<method>-s<training seed>`` that are put together as its seeds.
+        training_score: The metric that chose what the methods were trained on.
+        held_out: Metrics that never did: where one of them regressed, no method improved.
     """
 
     name: str
@@ -170,6 +174,10 @@ class Suite(Data):
     negative_control: str | None = None
     placebo: bool = False
     expectations: tuple[Expectation, ...] = ()
+    win_rate_of: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    training_score: str | None = None
+    held_out: tuple[str, ...] = ()
 
     @property
     def primaries(self) -> tuple[str, ...]:

@@ -2,8 +2,8 @@
 
 Formula: the mean over pairs of videos of one prompt of ``|x - y| / sqrt(dimensions)`` (:mod:`harness.stats.spread`),
 with ``x`` and ``y`` their feature rows. Preference alignment is known to narrow what a model makes: this says how much.
-Shapes: a clip, uint8 ``[frames, height, width, 3]``, becomes a row, float64 ``[dimensions]``; the repetitions of a prompt
-have one value, and its pair with the baseline's of the same repetitions is a block.
+Shapes: a clip, uint8 ``[frames, height, width, 3]``, becomes a row, float64 ``[dimensions]``; the repetitions of a
+prompt have one value, and its pair with the baseline's of the same repetitions is a block.
 Range: [0, inf); 0 where every seed gives the same video.
 Unit: feature distance, of whitened components: about 1.4 for two unrelated clips.
 Direction: higher is better, *at equal quality*: noise, too, makes videos differ.
