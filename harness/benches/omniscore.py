@@ -20,7 +20,7 @@ from harness.benches.rows import BenchRow, row
 from harness.errors import NoValueError
 from harness.metrics.omniscore.total import preset
 from harness.registry import REGISTRY, register
-from harness.scoring.rows import made_of
+from harness.scoring.values import made_of
 from harness.types import Metric
 from harness.videos.read import Reading, read_video
 

@@ -81,7 +81,7 @@ def score(
     folder, reference = Path(folder), None if reference is None else Path(reference)
     registry = load_builtin()
     known = {entry.name: entry for entry in registry.list("metric")}
-    asked_for = {name: _video_metric(name, known) for name in dict.fromkeys(metrics)}
+    asked_for = {name: video_metric(name, known) for name in dict.fromkeys(metrics)}
     names = dict.fromkeys(part for name, metric in asked_for.items() for part in (*metric.parts, name))
     chosen: dict[str, Metric] = {name: known[name].load() for name in names}
     if not chosen:
@@ -137,7 +137,12 @@ def _of_videos(metric: Metric) -> bool:
     return of_one and not metric.counts and not metric.told
 
 
-def _video_metric(name: str, known: dict[str, Any]) -> Metric:
+def video_metric(name: str, known: dict[str, Any]) -> Metric:
+    """A metric that can be read off a video and another one, or a text.
+
+    Raises:
+        UsageError: None of that name, or one that needs to know how the video was made.
+    """
     if name not in known:
         raise unknown("metric", name, _valid(known), "diptych list metrics")
     metric: Metric = known[name].load()

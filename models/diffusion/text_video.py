@@ -153,7 +153,9 @@ def load_denoiser(file_name: str, device: str = "cpu") -> Denoiser:
     return load_network(file_name, device, DenoiserShape, Denoiser, "a text-to-video denoiser")
 
 
-def load_text_video(name: str, device: str = "cpu", *, weights: str | None = None, merge: bool = True) -> TextVideoModel:
+def load_text_video(
+    name: str, device: str = "cpu", *, weights: str | None = None, merge: bool = True
+) -> TextVideoModel:
     """Load a registered text-to-video model.
 
     Args:
@@ -173,7 +175,7 @@ def load_text_video(name: str, device: str = "cpu", *, weights: str | None = Non
     model = TextVideoModel(card, load_denoiser(card.weights, device), weights_sha256(card.weights))
     if weights is not None:
         path = Path(zoo_file(card, weights))
-        from models.alignment.adapters import apply_aligned  # noqa: PLC0415 - needs peft
+        from models.alignment.adapters import apply_aligned
 
         apply_aligned(model.network, path, model.weights_sha256, merge=merge)
         model.aligned_sha256 = weights_sha256(str(path))
