@@ -127,7 +127,7 @@ def _notes(paper: str, folders: Mapping[str, Path], scores: Path | None) -> tupl
     lacking = [suite for suite in suites if suite not in folders]
     notes = [f"no run of {', '.join(lacking)}: nothing measured is drawn of it"] if lacking else []
     if PAPERS[paper].scores and scores is None:
-        notes.append("no scores: the analysis of a score is not drawn; it needs --scores FILE (see: diptych score --help)")
+        notes.append("no scores: the analysis of one is not drawn; it needs --scores FILE (see: diptych score --help)")
     return tuple(notes)
 
 

@@ -176,9 +176,7 @@ def motion(suite: Suite) -> str | None:
 
 def dimensions(suite: Suite, metrics: Mapping[str, Metric]) -> list[str]:
     """The parts of the run's OmniScores and the scores of motion and text, motion first."""
-    parts = {
-        part for name in suite.metrics if name in metrics and metrics[name].parts for part in metrics[name].parts
-    }
+    parts = {part for name in suite.metrics if name in metrics and metrics[name].parts for part in metrics[name].parts}
     own = [
         name
         for name in suite.metrics

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from harness.types import Metric
 from reports.papers.aligned import MethodRow, dimensions, interval_methods, method_rows
 from reports.papers.measured import run_text
-from reports.papers.writing import COLOURS, GREY, INK, RULE, Cell, PaperFigure, new_figure, paper_style, render
+from reports.papers.writing import BAND, COLOURS, GREY, INK, RULE, Cell, PaperFigure, new_figure, paper_style, render
 from reports.reading import Reading
-from reports.wording import metric_title, number, significant
+from reports.wording import metric_title, significant
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,6 +33,7 @@ def dimensions_figure(reading: Reading, metrics: Mapping[str, Metric], name: str
     rows = method_rows(reading)
     shown = [d for d in dimensions(suite, metrics) if any(row.seeds.get(d) for row in rows)]
     groups = list(dict.fromkeys(row.group for row in rows))
+    floors = {threshold.metric: threshold.tau for threshold in suite.thresholds}
     methods = list(dict.fromkeys(row.method for row in rows if not row.baseline))
     title = f"Dimensions before and after alignment ({suite.name}, scale {m.plan.scale}, light scores)"
     high = math.ceil(len(shown) / COLUMNS) or 1
@@ -47,7 +48,7 @@ def dimensions_figure(reading: Reading, metrics: Mapping[str, Metric], name: str
                     axes.set_axis_off()
                     continue
                 direction = metrics[shown[j]].direction
-                _panel(axes, here, methods, shown[j], direction)
+                _panel(axes, here, methods, shown[j], direction, floors.get(shown[j], 0.0))
                 backend = shown[j].partition("[")[2].rstrip("]")
                 axes.set_title(metric_title(shown[j].partition("[")[0]), fontsize=6.8)
                 axes.set_xlabel(f"{backend}, better {ARROWS[direction]}", fontsize=5.6, color=GREY)
@@ -61,8 +62,9 @@ def dimensions_figure(reading: Reading, metrics: Mapping[str, Metric], name: str
     how = interval_methods(rows, shown)
     caption = (
         "Dashed: the baseline, with its score. Bars: from there to the mean over training seeds, in blue where that is "
-        "better and in orange where it is worse, with the difference; points: training seeds one by one. Every panel "
-        "has a scale of its own; dimensions of motion stand first. "
+        "better and in orange where it is worse, in grey where the difference is inside the threshold that the suite "
+        "declared (shaded); beside them the difference. Points: training seeds one by one. Every panel has a scale of "
+        "its own; dimensions of motion stand first. "
         + (f"Intervals of single seeds, in the data: {how}. " if how else "")
         + f"Records: {run_text(reading, reading.groups)}."
     )
@@ -88,17 +90,20 @@ def _data(rows: Sequence[MethodRow], shown: Sequence[str], metrics: Mapping[str,
     return found
 
 
-def _panel(axes: Axes, rows: Sequence[MethodRow], methods: Sequence[str], metric: str, direction: str) -> None:
+def _panel(
+    axes: Axes, rows: Sequence[MethodRow], methods: Sequence[str], metric: str, direction: str, floor: float
+) -> None:
     """One dimension of one group: the baseline's line, and a bar and points for each method."""
     base = next((row.value(metric) for row in rows if row.baseline), None)
     values = [seed.value for row in rows for seed in row.seeds.get(metric, ())]
     if base is None or not values:
         axes.set_axis_off()
         return
-    low, high = min([base, *values]), max([base, *values])
+    low, high = min([base - floor, *values]), max([base + floor, *values])
     span = (high - low) or abs(base) or 1.0
     axes.set_xlim(low - 0.45 * span, high + 0.45 * span)
     axes.set_ylim(len(methods) - 0.45, -0.95)
+    axes.axvspan(base - floor, base + floor, color=BAND, lw=0, zorder=0)
     axes.axvline(base, color=GREY, lw=0.7, ls=(0, (3, 2)), zorder=1)
     axes.annotate(
         significant(base, 3), (base, -0.72), ha="center", va="center", fontsize=5.6, color=INK,
@@ -110,7 +115,7 @@ def _panel(axes: Axes, rows: Sequence[MethodRow], methods: Sequence[str], metric
             continue
         y, change = methods.index(row.method), mean - base
         better = (change > 0) == (direction == "higher")
-        colour = BETTER if better else WORSE
+        colour = GREY if abs(change) <= floor else BETTER if better else WORSE
         axes.barh([y], [change], left=base, height=0.5, color=colour, alpha=0.35, lw=0, zorder=2)
         axes.plot([mean, mean], [y - 0.25, y + 0.25], color=colour, lw=1.2, zorder=3)
         points = [seed.value for seed in row.seeds[metric]]
@@ -118,7 +123,7 @@ def _panel(axes: Axes, rows: Sequence[MethodRow], methods: Sequence[str], metric
         right = change >= 0
         end = max([base, *points]) if right else min([base, *points])
         axes.annotate(
-            number(change, 3, signed=True), (end, y), xytext=(3 if right else -3, 0), textcoords="offset points",
+            signed(change), (end, y), xytext=(3 if right else -3, 0), textcoords="offset points",
             ha="left" if right else "right", va="center", fontsize=5.6, color=colour,
         )  # fmt: skip
     axes.locator_params(axis="x", nbins=3)
@@ -126,3 +131,8 @@ def _panel(axes: Axes, rows: Sequence[MethodRow], methods: Sequence[str], metric
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color=RULE)
     axes.spines["left"].set_visible(False)
+
+
+def signed(value: float) -> str:
+    """A difference with its sign and two significant digits."""
+    return f"+{significant(value, 2)}" if value > 0 else significant(value, 2)

@@ -24,10 +24,10 @@ MAIN_LAYOUT = Layout(
 )
 ABLATION_LAYOUT = Layout(
     heads=("Model", "What is changed", "OmniScore", "Δ mean", "Δ by training seed", "Δ text", "Δ motion", "From"),
-    places=(0.0, 0.17, 0.52, 0.6, 0.625, 0.78, 0.86, 0.885),
+    places=(0.0, 0.13, 0.47, 0.55, 0.575, 0.8, 0.88, 0.892),
     numeric=(False, False, True, True, False, True, True, False),
 )
-LONGEST = 46
+LONGEST = 40
 """Characters of a setting that the table has room for; the data have all of them."""
 
 
@@ -101,7 +101,9 @@ def _data(rows: Sequence[MethodRow], metrics: Sequence[str]) -> list[tuple[str, 
 
 
 def _caption(reading: Reading, suite: Suite, rows: Sequence[MethodRow], metrics: Sequence[str]) -> str:
-    named = dict(zip(("OmniScore", "text", "motion"), (reported_score(suite), judge(suite), motion(suite)), strict=True))
+    named = dict(
+        zip(("OmniScore", "text", "motion"), (reported_score(suite), judge(suite), motion(suite)), strict=True)
+    )
     columns = ", ".join(f"{words} is {name}" for words, name in named.items() if name)
     chosen = f"; pairs were chosen by {suite.training_score}" if suite.training_score else ""
     seeds = max((len(s) for row in rows for s in row.seeds.values()), default=0)

@@ -45,7 +45,14 @@ assert all(isinstance(metric, Metric) for metric in METRICS.values())
 
 GAINS: dict[str, dict[str, float]] = {
     "sft": {TRAINING: 0.01, REPORTED: 0.008, JUDGE: 0.001},
-    "dpo": {TRAINING: 0.04, REPORTED: 0.03, JUDGE: 0.012, LABELS: 0.01, MOTION: -0.7, "dynamic_degree[raft-small]": -0.1},
+    "dpo": {
+        TRAINING: 0.04,
+        REPORTED: 0.03,
+        JUDGE: 0.012,
+        LABELS: 0.01,
+        MOTION: -0.7,
+        "dynamic_degree[raft-small]": -0.1,
+    },
     "videodpo": {TRAINING: 0.06, REPORTED: 0.05, JUDGE: 0.02, LABELS: 0.02, "motion_smoothness[rife]": 0.02},
 }
 
@@ -134,7 +141,9 @@ def _record(store: RunStore, recipe: Aligned, trial: PlannedTrial) -> TrialRecor
     for name, level in LEVELS.items():
         moved = gains.get(name, 0.0) * (1 + 0.1 * int(seed or 0))
         spread = 0.02 * level
-        values[name] = level + shared.normal(0, spread) + moved + (own.normal(0, spread / 8) if method != "baseline" else 0)
+        values[name] = (
+            level + shared.normal(0, spread) + moved + (own.normal(0, spread / 8) if method != "baseline" else 0)
+        )
     values |= dict.fromkeys(recipe.lacking)
     rate = 3.0 * np.exp(own.normal(0, 0.02))
     values |= {"frames_per_second": rate, "peak_memory_bytes": 4e8 * np.exp(own.normal(0, 0.01))}
