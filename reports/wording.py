@@ -42,6 +42,9 @@ CONCLUSION_SYMBOLS = {
     "comparable quality": "≈",
     "quality inconclusive": "◇",
     "worse quality": "▼",
+    "improved": "▲",
+    "not improved": "≈",
+    "undecided": "◇",
 }
 
 

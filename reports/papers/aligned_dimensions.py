@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from harness.types import Metric
-from reports.papers.aligned import MethodRow, dimensions, interval_methods, method_rows
+from reports.methods import MethodRow, dimensions, method_rows
+from reports.papers.aligned import interval_methods
 from reports.papers.measured import run_text
 from reports.papers.writing import BAND, COLOURS, GREY, INK, RULE, Cell, PaperFigure, new_figure, paper_style, render
 from reports.reading import Reading

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.types import Suite
-from reports.papers.aligned import MethodRow, interval_methods, judge, method_rows, motion, reported_score
+from reports.methods import MethodRow, judge, method_rows, motion, reported_score
+from reports.papers.aligned import interval_methods
 from reports.papers.measured import run_text
 from reports.papers.tabular import Block, Layout
 from reports.papers.writing import NOT_AVAILABLE, Cell

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.cli.figures import published_file
-from reports.papers.aligned import dimensions, judge, method_rows, motion, reported_score
+from reports.methods import dimensions, judge, method_rows, motion, reported_score
 from reports.papers.aligned_dimensions import signed
 from reports.papers.tabular import Block, Layout, draw_blocks, latex_blocks
 from reports.papers.videodpo import draw_videodpo
