@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.stats.methods import MethodConclusion
 from harness.stats.verdict import against_margin
 from harness.types import Conclusion, Estimate, Metric
-from reports.method_tables import change_text, told_seeds
+from reports.method_tables import change_decimals, change_text, taus, told_seeds
 from reports.methods import motion
 from reports.reading import Reading, speed_up, speed_up_estimate
 from reports.wording import count, display_unit, estimate_text, level_text, metric_title, plain, with_unit
@@ -81,9 +81,11 @@ def method_leaves(reading: Reading, best: MethodConclusion) -> tuple[Leaf, ...]:
             leaves.append(Leaf(label, metric_title(metric) if metric else "motion", UNJUDGED, reason, ""))
             continue
         unit = display_unit(m.unit, [m.estimate.value])
-        value = f"{change_text(m.estimate, unit.factor)} {unit.label}".strip()
+        seeds = [seed.estimate.value * unit.factor for seed in m.seeds if seed.estimate.value is not None]
+        decimals = change_decimals(seeds, taus(suite).get(m.metric, 0.0) * unit.factor)
+        value = f"{change_text(m.estimate, unit.factor, decimals)} {unit.label}".strip()
         title = f"{metric_title(m.metric)}, against {m.baseline}"
-        leaves.append(Leaf(label, title, value, told_seeds(m, unit.factor), m.verdict))
+        leaves.append(Leaf(label, title, value, told_seeds(m, unit.factor, decimals), m.verdict))
     return tuple(leaves)
 
 

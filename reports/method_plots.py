@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.stats.methods import MethodFinding
 from harness.types import Metric
 from reports.figures import ArmStyle
-from reports.method_tables import judged_metrics
+from reports.method_tables import judged_metrics, taus
 from reports.methods import dimensions
 from reports.plots import Plot
 from reports.reading import Reading
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LINEAR = 3.0
 """Thresholds up to which the axis is linear; logarithmic beyond."""
 TICKS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
-ROW_INCHES, WIDTH_INCHES = 0.19, 5.2
+ROW_INCHES, WIDTH_INCHES = 0.17, 8.6
 
 
 def method_plot(reading: Reading, group: str, metrics: Mapping[str, Metric], name: str) -> Plot | None:
@@ -34,9 +34,7 @@ def method_plot(reading: Reading, group: str, metrics: Mapping[str, Metric], nam
         name: Unique name on the page.
     """
     suite = reading.manifest.suite
-    taus = {threshold.metric: threshold.tau for threshold in suite.thresholds}
-    if suite.training_score is not None and suite.margin is not None and suite.training_score == suite.primary_quality:
-        taus.setdefault(suite.training_score, suite.margin)
+    units = taus(suite)
     found = {(m.metric, m.method): m for m in reading.analysis.methods if m.group == group}
     methods = list(dict.fromkeys(method for _, method in found))
     motions = [n for n in dimensions(suite, metrics) if n.partition("[")[0] in ("dynamic_degree", "motion_magnitude")]
@@ -44,23 +42,23 @@ def method_plot(reading: Reading, group: str, metrics: Mapping[str, Metric], nam
     shown = [
         n
         for n in names
-        if taus.get(n) and n in metrics and metrics[n].scale != "ratio"
+        if units.get(n) and n in metrics and metrics[n].scale != "ratio"
         and any(_known(found.get((n, method))) for method in methods)
     ]  # fmt: skip
     if not shown:
         return None
     looks = reading.looks
-    rows = {(n, method): in_thresholds(found[n, method], metrics[n], taus[n]) for n in shown for method in methods
+    rows = {(n, method): in_thresholds(found[n, method], metrics[n], units[n]) for n in shown for method in methods
             if _known(found.get((n, method)))}  # fmt: skip
     svg = _draw(shown, methods, rows, looks, name)
-    told = "; ".join(f"{metric_title(n)} {plain(taus[n])}" for n in shown)
+    told = "; ".join(f"{metric_title(n)} {plain(units[n])}" for n in shown)
     caption = (
         "Right is better. Each row is a score; its unit is the threshold that the suite declared for it (shaded: one "
         "threshold either way, too small to matter). Dots: training seeds; marks: their mean. Linear up to "
         f"{plain(LINEAR)}, logarithmic beyond. Thresholds: {told}."
     )
     records = f"trials {spans(r.index for r in reading.finished(group))} of run {reading.manifest.run_id}"
-    return Plot("Scores before and after, in thresholds", svg, caption, records, ", ".join(shown))
+    return Plot("Scores before and after, in thresholds", svg, caption, records, ", ".join(shown), wide=True)
 
 
 def in_thresholds(m: MethodFinding, metric: Metric, tau: float) -> tuple[float, list[float]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
-from harness.stats.methods import MethodConclusion, MethodFinding
+from harness.stats.methods import MethodConclusion, MethodFinding, SeedFinding
 from harness.stats.win_rate import WinRate
 from harness.types import Estimate, Metric, Suite
 from reports.methods import dimensions, method_rows, reported_score
@@ -17,6 +18,7 @@ from reports.wording import (
     is_ratio,
     level_text,
     metric_title,
+    number,
     significant,
     unit_label,
 )
@@ -32,14 +34,29 @@ def judged_metrics(suite: Suite) -> dict[str, str]:
     return found if reported is None else {**found, **({} if reported in found else {reported: "reported"})}
 
 
-def change_text(estimate: Estimate, factor: float = 1.0) -> str:
-    """A change without its interval: ``+0.012`` or ``×1.03``."""
+def change_text(estimate: Estimate, factor: float = 1.0, decimals: int | None = None) -> str:
+    """A change without its interval, ``+0.012`` or ``×1.03``; with three significant digits unless told otherwise."""
     if estimate.value is None:
         return ABSENT
     if is_ratio(estimate):
         return f"×{significant(estimate.value, 3)}"
-    text = significant(estimate.value * factor, 3)
-    return f"+{text}" if estimate.value > 0 else text
+    value = estimate.value * factor
+    return number(value, change_decimals([value]) if decimals is None else decimals, signed=True)
+
+
+def change_decimals(values: Sequence[float | None], tau: float | None = None) -> int:
+    """Decimals of a metric's changes: two digits of its threshold, or three of the largest change; at most six."""
+    known = [abs(value) for value in values if value]
+    size = tau or max(known, default=0.0)
+    return min(6, max(0, (1 if tau else 2) - math.floor(math.log10(size)))) if size > 0 else 3
+
+
+def taus(suite: Suite) -> dict[str, float]:
+    """Thresholds by metric, the margin for the primary one."""
+    found = {threshold.metric: threshold.tau for threshold in suite.thresholds}
+    if suite.primary_quality is not None and suite.margin:
+        found.setdefault(suite.primary_quality, suite.margin)
+    return found
 
 
 def method_table(reading: Reading, group: str) -> Table | None:
@@ -57,13 +74,20 @@ def method_table(reading: Reading, group: str) -> Table | None:
         Column("Verdict"),
     )
     rows = []
+    floors = taus(reading.manifest.suite)
     for metric, part in wanted.items():
-        for i, m in enumerate([m for m in found if m.metric == metric]):
+        own_rows = [m for m in found if m.metric == metric]
+        factor = display_unit(own_rows[0].unit if own_rows else "", [m.estimate.value for m in own_rows]).factor
+        values = [seed.estimate.value for m in own_rows for seed in m.seeds]
+        decimals = change_decimals([v * factor for v in values if v is not None], floors.get(metric, 0.0) * factor)
+        for i, m in enumerate(own_rows):
             head = Cell(metric_title(metric), note=part) if i == 0 else Cell("")
-            factor = display_unit(m.unit, [m.estimate.value]).factor
             own = {seed.seed: seed for seed in m.seeds}
-            cells = [_seed_cell(own[s].estimate, own[s].verdict, factor) if s in own else Cell(ABSENT) for s in seeds]
-            mean = Cell(change_text(m.estimate, factor))
+            cells = [
+                _seed_cell(own[s].estimate, own[s].verdict, factor, decimals) if s in own else Cell(ABSENT)
+                for s in seeds
+            ]
+            mean = Cell(change_text(m.estimate, factor, decimals))
             rows.append((head, Cell(m.method, arm=m.method), *cells, mean, _verdict(m)))
     reasons = dict.fromkeys(m.estimate.reason for m in found if m.estimate.reason and m.estimate.value is not None)
     caption = (
@@ -73,10 +97,11 @@ def method_table(reading: Reading, group: str) -> Table | None:
     return Table("Methods, training seed by training seed", caption, columns, tuple(rows))
 
 
-def _seed_cell(estimate: Estimate, verdict: str, factor: float) -> Cell:
-    if estimate.value is None:
-        return Cell(ABSENT, note=estimate.reason or "")
-    return Cell(change_text(estimate, factor), note="no interval" if estimate.low is None else verdict)
+def _seed_cell(seed: SeedFinding | None, factor: float, decimals: int) -> Cell:
+    if seed is None or seed.estimate.value is None:
+        return Cell(ABSENT, note=(seed.estimate.reason or "") if seed else "")
+    note = "no interval" if seed.estimate.low is None else seed.verdict
+    return Cell(change_text(seed.estimate, factor, decimals), note=note)
 
 
 def _verdict(m: MethodFinding) -> Cell:
@@ -132,8 +157,11 @@ def dimension_table(reading: Reading, group: str, metrics: Mapping[str, Metric])
         better = "higher is better" if metrics[name].direction == "higher" else "lower is better"
         label = unit_label(unit.label)
         head = Cell(metric_title(name), note=f"{better}{f', {label}' if label else ''}")
-        cells = [_after(m, None if m is None else values[m.method].value(name), unit.factor) for m in own]
-        rows.append((head, Cell(significant(before * unit.factor, 3)), *cells))
+        after = [None if m is None else values[m.method].value(name) for m in own]
+        known = [value * unit.factor for value in (before, *after) if value is not None]
+        decimals = change_decimals(known, taus(reading.manifest.suite).get(name, 0.0) * unit.factor)
+        cells = [_after(m, value, unit.factor, decimals) for m, value in zip(own, after, strict=True)]
+        rows.append((head, Cell(number(before * unit.factor, decimals)), *cells))
     columns = (
         Column("Dimension"),
         Column("Before", kind="number"),
@@ -147,16 +175,18 @@ def dimension_table(reading: Reading, group: str, metrics: Mapping[str, Metric])
     return Table("Dimensions before and after", caption, columns, tuple(rows)) if rows else None
 
 
-def _after(m: MethodFinding | None, value: float | None, factor: float) -> Cell:
+def _after(m: MethodFinding | None, value: float | None, factor: float, decimals: int) -> Cell:
     if m is None or value is None or m.estimate.value is None:
         return Cell(ABSENT, note=(m.estimate.reason or "") if m is not None else "")
     symbol = VERDICT_SYMBOLS[m.verdict]
-    return Cell(significant(value * factor, 3), note=f"{change_text(m.estimate, factor)} {symbol} {m.verdict}")
+    return Cell(
+        number(value * factor, decimals), note=f"{change_text(m.estimate, factor, decimals)} {symbol} {m.verdict}"
+    )
 
 
-def told_seeds(m: MethodFinding, factor: float) -> str:
+def told_seeds(m: MethodFinding, factor: float, decimals: int) -> str:
     """Seeds one by one, and why there is no interval."""
-    seeds = ", ".join(change_text(seed.estimate, factor) for seed in m.seeds)
+    seeds = ", ".join(change_text(seed.estimate, factor, decimals) for seed in m.seeds)
     reason = f" · {m.estimate.reason}" if m.estimate.reason else ""
     return f"{'seeds' if len(m.seeds) > 1 else 'seed'} {seeds}{reason}"
 

@@ -176,7 +176,7 @@ def _group(reading: Reading, metrics: Mapping[str, Metric], group: str, key: str
         absent=tuple((", ".join(titles), reason) for reason, titles in absent.items()),
         plots=tuple(p for p in drawn if p is not None),
         expected=_expected(reading, group),
-        matrix=response_table(suite, answers, reading.styles),
+        matrix=None if concluded else response_table(suite, answers, reading.styles),
         horizon=tuple(horizon_table(reading, found, metrics) for found in along),
         methods=tuple(t for t in tables if t is not None),
         concluded=concluded,

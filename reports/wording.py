@@ -15,6 +15,7 @@ ABSENT = "–"
 
 DIMENSIONLESS = ("fraction", "ssim", "frechet", "mmd2", "score", "lpips", "st-lpips")
 TITLES = {
+    "omniscore": "OmniScore",
     "psnr": "PSNR",
     "ssim": "SSIM",
     "kvd": "KVD",
