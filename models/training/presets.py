@@ -126,6 +126,21 @@ VIDEO_TEXT_PRESETS: dict[str, TrainOptions] = {
         device="cuda", train_clips=19200, held_out_clips=256, validate_every=500, checkpoint_every=500, processes=8,
     ),
 }  # fmt: skip
+TEXT_TO_VIDEO_PRESETS: dict[str, TrainOptions] = {
+    "test": TrainOptions(
+        steps=12, batch=8, learning_rate=1e-3, warmup_steps=2, train_clips=24, held_out_clips=4, processes=1,
+        validate_every=6, checkpoint_every=6,
+    ),
+    "cpu": TrainOptions(
+        steps=5000, batch=32, learning_rate=2e-3, warmup_steps=100, decay_fraction=0.5, optimiser="muon",
+        weight_decay=0.0, train_clips=3400, held_out_clips=256, validate_every=250, checkpoint_every=250, processes=1,
+    ),
+    "gpu": TrainOptions(
+        steps=60000, batch=128, learning_rate=1e-3, warmup_steps=500, decay_fraction=0.5, optimiser="muon",
+        weight_decay=0.0, precision="bfloat16", device="cuda", train_clips=48000, held_out_clips=256,
+        validate_every=1000, checkpoint_every=1000, processes=8,
+    ),
+}  # fmt: skip
 TEXT_VIDEO_TRANSFORMER_PRESETS = VIDEO_TRANSFORMER_PRESETS
 DIAGONAL_FINETUNE_PRESETS: dict[str, TrainOptions] = {
     "test": TrainOptions(

@@ -46,6 +46,39 @@ class VideoModel(Data):
         return self.weights is None
 
 
+class TextVideoModel(Data):
+    """A text-to-video diffusion model and what it needs around it.
+
+    Attributes:
+        name: Registered name.
+        summary: One line.
+        world: Registered world that it learned from, and whose captions are its prompts.
+        prediction: What the network predicts: ``"epsilon"``, ``"v"`` or ``"flow"``.
+        frames: Frames of a video.
+        steps: Sampling steps by default.
+        guidance: Classifier-free guidance by default; 1 is none.
+        tokenizer: File name of the tokenizer's weights in the zoo.
+        weights: File name of the denoiser's weights in the zoo, or a path.
+        finetunes: Aligned weights in the zoo, by the name that an arm's ``weights`` gives them.
+    """
+
+    name: str
+    summary: str
+    world: str
+    prediction: str
+    frames: int
+    steps: int
+    guidance: float
+    tokenizer: str
+    weights: str
+    finetunes: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def speed_only(self) -> bool:
+        """False: the weights are trained."""
+        return False
+
+
 class PublishedShape(Data):
     """The shape of a published model, with random weights: for speed only.
 

@@ -1,0 +1,1 @@
+"""Text-to-video diffusion: a small transformer in a tokenizer's code space, objectives, sampling, and its maker."""
