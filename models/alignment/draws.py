@@ -79,9 +79,7 @@ def draw_step(
     return _draws(options, objective, draw_pairs(pairs, options.batch, seed, step), latent, seed, step)
 
 
-def draw_all(
-    options: AlignOptions, objective: Objective, pairs: int, latent: Sequence[int], seed: int = 0
-) -> Draws:
+def draw_all(options: AlignOptions, objective: Objective, pairs: int, latent: Sequence[int], seed: int = 0) -> Draws:
     """Draws for each of ``pairs`` pairs, in order, with every caption told: what a validation asks about."""
     told = options.model_copy(update={"caption_dropout": 0.0})
     return _draws(told, objective, np.arange(pairs), latent, seed, 0)

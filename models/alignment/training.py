@@ -9,9 +9,8 @@ from __future__ import annotations
 import contextlib
 import copy
 import csv
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +20,16 @@ from torch import Tensor, nn
 from harness.errors import UsageError
 from harness.files import usable_folder
 from models.alignment.adapters import add_adapters, adapter_tensors, linear_names, without_adapters, write_aligned
-from models.alignment.draws import ADAPTERS, MASKS, Draws, chosen_pairs, draw_all, draw_step, seed_of
-from models.alignment.loss import PairErrors, pair_logs, prediction_divergence, preference_losses, squared_errors
+from models.alignment.draws import ADAPTERS, Draws, chosen_pairs, draw_step, seed_of
 from models.alignment.options import AlignOptions
 from models.alignment.preferences import Preferences
+from models.alignment.terms import Reference, Trained, step_loss, validate
 from models.alignment.weights import LEAST_ESS_SHARE, effective_sample_size
 from models.diffusion.denoising import Denoising
 from models.training.average import MovingAverage
-from models.training.loop import Job, autocast, train
+from models.training.loop import Job, train
 
 ALIGNED = "aligned.safetensors"
-Reference = Callable[[], AbstractContextManager[nn.Module]]
 DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
 
 
@@ -50,27 +48,6 @@ class Aligned:
     validation: dict[str, float]
     logged: dict[str, float]
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What every step needs.
-
-    Attributes:
-        denoising: Base model; its network is the policy.
-        reference: Gives the network that training began with.
-        preferences: Pairs.
-        weights: Of the pairs, float32 on the device; all 1 where the method has none.
-        options: How.
-        device: Of the network.
-    """
-
-    denoising: Denoising
-    reference: Reference
-    preferences: Preferences
-    weights: Tensor
-    options: AlignOptions
-    device: torch.device
 
 
 def train_aligned(
@@ -101,7 +78,7 @@ def train_aligned(
         DiptychError: The loss is no number (the last good checkpoint is kept), or a checkpoint of another run.
     """
     usable_folder(out, "training folder", "Choose another with --out.")
-    kept = chosen_pairs(preferences.captions, options.data_fraction, seed)
+    kept = chosen_pairs(preferences.captions, options.data_fraction, seed).tolist()
     preferences = _checked(preferences, kept, options)
     held_out = held_out and _checked(held_out, range(len(held_out.captions)), options)
     network, base = denoising.network, denoising.describe()
@@ -109,7 +86,7 @@ def train_aligned(
     average = MovingAverage(network, options.ema) if options.ema else None
     device = next(network.parameters()).device
     state = Trained(denoising, reference, preferences, preferences.weights.float().to(device), options, device)
-    asked = Trained(denoising, reference, held_out or preferences, state.weights, options, device)
+    asked = replace(state, preferences=held_out or preferences)
     only_here = {name: value for name, value in options.model_dump(mode="json").items() if name not in _SHARED}
     describe = {
         "task": "align",
@@ -168,97 +145,6 @@ def make_trainable(network: nn.Module, options: AlignOptions, seed: int) -> Refe
     return lambda: contextlib.nullcontext(frozen)
 
 
-def step_loss(
-    state: Trained, draws: Draws, seed: int, step: int, part: int
-) -> tuple[Tensor, dict[str, float]]:
-    """Mean loss of some pairs, and the numbers that are logged.
-
-    Args:
-        state: What is trained.
-        draws: Of these pairs.
-        seed: Of the run; seeds dropout masks where dropout is on.
-        step: The same.
-        part: The same.
-    """
-    masks = seed_of(seed, step, MASKS) + part if state.options.dropout else None
-    with _masks(masks, state.device):
-        if state.options.method == "sft":
-            error = winner_errors(state, draws)
-            return error.mean(), {"winner_error": float(error.detach().mean())}
-        errors, divergence = pair_errors(state, draws)
-    weights = state.weights[draws.pairs]
-    losses = preference_losses(errors, state.options.beta, weights, state.options.factor)
-    logs = pair_logs(errors, state.options.beta) | {
-        "reference_divergence": divergence,
-        "weight": weights.mean(),
-        "timestep": draws.timesteps.float().mean().to(state.device),
-    }
-    return losses.mean(), dict(zip(logs, torch.stack([v.float() for v in logs.values()]).tolist(), strict=True))
-
-
-def winner_errors(state: Trained, draws: Draws) -> Tensor:
-    """Squared errors ``[n]`` of the policy on winners, meaned over everything: the loss of SFT."""
-    told = _captions(state, draws)
-    with torch.no_grad():
-        condition = state.denoising.condition(told)
-    latents, noise, times = (
-        x.to(state.device) for x in (state.preferences.winners[draws.pairs], draws.noise, draws.timesteps)
-    )
-    noised, target = _question(state, latents, noise, times)
-    network = state.denoising.network.train(state.options.dropout)
-    return squared_errors(state.denoising.predict(network, noised, times, condition).float(), target)
-
-
-def pair_errors(state: Trained, draws: Draws) -> tuple[PairErrors, Tensor]:
-    """Errors of both videos of each pair by policy and reference, and how far their predictions are apart."""
-    told = _captions(state, draws)
-    pairs, options, model = len(told), state.options, state.denoising
-    latents = torch.cat((state.preferences.winners[draws.pairs], state.preferences.losers[draws.pairs]))
-    latents = latents.to(state.device)
-    noise = torch.cat((draws.noise, draws.loser_noise)).to(state.device)
-    times = torch.cat((draws.timesteps, draws.loser_timesteps)).to(state.device)
-    noised, target = _question(state, latents, noise, times)
-    with torch.no_grad():
-        condition = model.condition(told + told)
-        with state.reference() as network:  # before the policy: adapters are off meanwhile
-            network.train(options.dropout)
-            expected = model.predict(network, noised, times, condition).float()
-    found = model.predict(model.network.train(options.dropout), noised, times, condition).float()
-    policy = squared_errors(found, target, options.reduction).split(pairs)
-    reference = squared_errors(expected, target, options.reduction).split(pairs)
-    with torch.no_grad():
-        divergence = prediction_divergence(found, expected)
-    return PairErrors(*policy, *reference), divergence
-
-
-@torch.no_grad()
-def validate(state: Trained) -> dict[str, float]:
-    """Mean numbers of up to ``validation_pairs`` pairs, on draws that are the same in all runs.
-
-    ``preference_loss`` has all weights 1, so that methods can be compared.
-    """
-    count = min(len(state.preferences.captions), state.options.validation_pairs)
-    draws = draw_all(state.options, state.denoising.objective, count, state.preferences.winners.shape[1:])
-    quiet = Trained(
-        state.denoising, state.reference, state.preferences, state.weights,
-        state.options.model_copy(update={"dropout": False}), state.device,
-    )  # fmt: skip
-    parts = -(-count * state.options.accumulate // state.options.batch)
-    found: dict[str, float] = {}
-    for number in range(parts):
-        part = draws.part(number, parts)
-        with autocast(state.options.loop()):
-            errors, divergence = pair_errors(quiet, part)
-        ones = torch.ones(len(part.pairs), device=state.device)
-        numbers = pair_logs(errors, state.options.beta) | {
-            "preference_loss": preference_losses(errors, state.options.beta, ones).mean(),
-            "reference_divergence": divergence,
-        }
-        for name, value in numbers.items():
-            found[name] = found.get(name, 0.0) + float(value) * len(part.pairs) / count
-    return found
-
-
 def captions_of(preferences: Preferences, draws: Draws) -> str:
     """The captions of a batch, for a message."""
     return "; ".join(repr(preferences.captions[index]) for index in draws.pairs)
@@ -271,33 +157,12 @@ def last_logged(path: Path) -> dict[str, float]:
     return {row["name"]: float(row["value"]) for row in rows if row["step"] == rows[-1]["step"]}
 
 
-def _question(state: Trained, latents: Tensor, noise: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
-    objective = state.denoising.objective
-    return objective.noised(latents, noise, times), objective.target(latents, noise, times).float()
-
-
 def _draws(state: Trained, seed: int, step: int) -> Draws:
     shape = state.preferences.winners.shape
     return draw_step(state.options, state.denoising.objective, shape[0], shape[1:], seed, step)
 
 
-def _captions(state: Trained, draws: Draws) -> list[str]:
-    captions = state.preferences.captions
-    return ["" if untold else captions[i] for i, untold in zip(draws.pairs, draws.untold, strict=True)]
-
-
-@contextlib.contextmanager
-def _masks(seed: int | None, device: torch.device) -> Iterator[None]:
-    """Dropout draws from torch's global generators: give them a seed, and put back what they were."""
-    if seed is None:
-        yield
-        return
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield
-
-
-def _checked(preferences: Preferences, kept: Any, options: AlignOptions) -> Preferences:
+def _checked(preferences: Preferences, kept: Sequence[int], options: AlignOptions) -> Preferences:
     """The pairs that are used, with the weights that the method has.
 
     Raises:
@@ -308,7 +173,9 @@ def _checked(preferences: Preferences, kept: Any, options: AlignOptions) -> Pref
         raise UsageError("there is no pair to train on; collect some: diptych align collect --help")
     shapes = [list(preferences.winners.shape), list(preferences.losers.shape), list(preferences.weights.shape)]
     if shapes[0] != shapes[1] or shapes[0][0] != count or shapes[2] != [count]:
-        raise UsageError(f"{count} captions, winners {shapes[0]}, losers {shapes[1]}, weights {shapes[2]} do not match.")
+        raise UsageError(
+            f"{count} captions, winners {shapes[0]}, losers {shapes[1]}, weights {shapes[2]} do not match."
+        )
     weights = preferences.weights[list(kept)].double()
     if not (torch.isfinite(weights).all() and weights.min() > 0):
         raise UsageError("weights of pairs must be finite and above 0.")

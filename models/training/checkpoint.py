@@ -1,8 +1,9 @@
 """Checkpoints of a training run: one safetensors file, written atomically, nothing pickled.
 
 Tensors are the weights (``model.*``), their moving average (``average.*``), the optimisers' state
-(``optimiser.<k>.<parameter>.*``) and the generators' states (``generator.*``, uint8). The step (which is also the data cursor: every batch is a function of seed and step),
-the options and what the run trains on are JSON in the file's metadata.
+(``optimiser.<k>.<parameter>.*``) and the generators' states (``generator.*``, uint8). The step (which is also the data
+cursor: every batch is a function of seed and step), the options and what the run trains on are JSON in the file's
+metadata.
 """
 
 from __future__ import annotations
