@@ -34,7 +34,7 @@ def peft() -> Any:
         UsageError: It is not installed.
     """
     try:
-        import peft as found  # noqa: PLC0415 - an optional package, seconds to import
+        import peft as found
     except ImportError as error:
         raise UsageError(f"low-rank adapters need peft ({error}): pip install 'diptych[alignment]'") from error
     return found
@@ -131,7 +131,11 @@ def write_aligned(
         name: value.detach().cpu().to(dtype if value.is_floating_point() else value.dtype).contiguous().clone()
         for name, value in tensors.items()
     }
-    header = {"aligned": "full" if scale is None else "lora", "base_sha256": base_sha256, "facts": dict(facts)}
+    header: dict[str, Any] = {
+        "aligned": "full" if scale is None else "lora",
+        "base_sha256": base_sha256,
+        "facts": dict(facts),
+    }
     if scale is not None:
         header["scale"] = scale
     write_atomically(path, save(stored, {HEADER: json.dumps(header, sort_keys=True)}))
@@ -144,8 +148,8 @@ def apply_aligned(network: nn.Module, path: Path, base_sha256: str, merge: bool 
         network: Changed in place.
         path: The file.
         base_sha256: Hash of the weights that the network has.
-        merge: True adds s·B·A to the linear weights. False leaves adapters beside them, which needs peft. Files with all
-            weights are merely loaded.
+        merge: True adds s·B·A to the linear weights. False leaves adapters beside them, which needs peft. A file with
+            all weights is merely loaded.
 
     Returns:
         The file's facts: method, options, hashes, seed.

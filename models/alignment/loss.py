@@ -47,8 +47,8 @@ def squared_errors(prediction: Tensor, target: Tensor, reduction: Reduction = "m
     Args:
         prediction: ``[B, ...]``, such as ``[B, C, T, H, W]``.
         target: The same shape.
-        reduction: ``"mean"`` or ``"sum"`` over all axes but the first: ``[B]``. ``"per-column"``: the mean over all axes
-            but the first and the last, ``[B, W]``, which is what ``mean(dim=[1, 2, 3])`` gives of a video's latent.
+        reduction: ``"mean"`` or ``"sum"`` over all axes but the first: ``[B]``. ``"per-column"``: the mean over all
+            axes but the first and the last, ``[B, W]``: what ``mean(dim=[1, 2, 3])`` gives of a video's latent.
 
     Raises:
         UsageError: No such reduction, or shapes that differ.
@@ -95,9 +95,9 @@ def implicit_accuracy(errors: PairErrors) -> Tensor:
 def prediction_divergence(prediction: Tensor, reference: Tensor) -> Tensor:
     """Mean squared difference of two networks' predictions of the same noised videos, a scalar: the proxy of KL.
 
-    For denoisers whose steps are Gaussians of one variance, KL(policy ‖ reference) of a step is half the squared distance
-    of their means over that variance; the means differ by the predictions' difference times a number that only the
-    timestep decides. This leaves that number out, so compare it within one objective only.
+    For denoisers whose steps are Gaussians of one variance, KL(policy ‖ reference) of a step is half the squared
+    distance of their means over that variance; the means differ by the predictions' difference times a number that
+    only the timestep decides. This leaves that number out, so compare it within one objective only.
     """
     return (prediction - reference).square().mean()
 

@@ -1,8 +1,8 @@
 """What a preference training is told, as data (no torch), and its presets.
 
-The paper's numbers (VideoDPO, arXiv 2412.14167) are 3000 steps of 8 pairs, AdamW at 6e-6, β = 5000, all weights trained;
-preset ``gpu`` has them. β belongs to errors that are *meaned* over a latent; it carries over neither to sums nor to other
-latent sizes nor between ε, v and flow.
+The paper's numbers (VideoDPO, arXiv 2412.14167) are 3000 steps of 8 pairs, AdamW at 6e-6, β = 5000, all weights
+trained; preset ``gpu`` has them. β belongs to errors that are *meaned* over a latent; it carries over neither to sums
+nor to other latent sizes nor between ε, v and flow.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ TARGETS = (
     r"(.*\.)?(to_q|to_k|to_v|to_qkv|to_out(\.0)?|to_add_out|add_[qkv]_proj|cross_q|cross_kv|cross_out|up|down"
     r"|ff(n|_context)?\.net\.(0\.proj|2))"
 )
-"""Linear layers of attention and feed-forward, as Diptych's denoiser and diffusers' transformers and UNets call them."""
+"""Linear layers of attention and feed-forward, as Diptych's denoiser and diffusers' transformers call them."""
 
 
 class AlignOptions(Data):
-    """Options of a preference training; the same options, seed, pairs and base give the same weights on one machine type.
+    """Options of a preference training; with seed, pairs and base they decide the weights on one type of machine.
 
     Attributes:
         method: ``"sft"``: the plain denoising loss on winners; ``"dpo"``: Diffusion-DPO (arXiv 2311.12908), all weights

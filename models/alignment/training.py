@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from harness.errors import UsageError
 from harness.files import usable_folder
-from models.alignment.adapters import add_adapters, adapter_tensors, linear_names, without_adapters, write_aligned
+from models.alignment.adapters import adapter_tensors, add_adapters, linear_names, without_adapters, write_aligned
 from models.alignment.draws import ADAPTERS, Draws, chosen_pairs, draw_step, seed_of
 from models.alignment.options import AlignOptions
 from models.alignment.preferences import Preferences

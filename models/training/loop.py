@@ -186,18 +186,22 @@ def _step(
 
     values: list[float] = []
     logs: list[Logged] = []
+    sums: list[Tensor] = []
     # summed in order of the parts, so that the result does not depend on which thread was faster
     # the threads live for one step, so they follow a priority that is given to the process meanwhile
     with ThreadPoolExecutor(options.workers) as pool:
         for first in range(0, parts, options.workers):  # one micro batch after another: no two are in memory
             results = list(pool.map(part, range(first, first + options.workers)))
-            for index, parameter in enumerate(parameters):
+            for index in range(len(parameters)):
                 summed = torch.stack([grads[index] for _, _, grads in results]).sum(0)
-                parameter.grad = summed if first == 0 else parameter.grad.add_(summed)
+                if first == 0:
+                    sums.append(summed)
+                else:
+                    sums[index] += summed
             values += [value for value, _, _ in results]
             logs += [logged for _, logged, _ in results]
-    for parameter in parameters:
-        parameter.grad.div_(parts)
+    for parameter, summed in zip(parameters, sums, strict=True):
+        parameter.grad = summed.div_(parts)
     norm = nn.utils.clip_grad_norm_(parameters, options.clip_norm)
     for optimiser in optimisers:
         for group in optimiser.param_groups:

@@ -169,8 +169,9 @@ def preset(table: dict[str, TrainOptions], name: str, **changes: object) -> Trai
         raise unknown("preset", name, table, "diptych train --help")
     options = table[name]
     options = TrainOptions(**{**options.model_dump(), **{k: v for k, v in changes.items() if v is not None}})
-    counts = ("steps", "batch", "workers", "accumulate", "train_clips", "held_out_clips", "processes", "checkpoint_every")
-    for field in counts:
+    for field in (
+        "steps", "batch", "workers", "accumulate", "train_clips", "held_out_clips", "processes", "checkpoint_every",
+    ):  # fmt: skip
         if getattr(options, field) < 1:
             raise UsageError(f"{field} must be at least 1, not {getattr(options, field)}.")
     if not (math.isfinite(options.learning_rate) and options.learning_rate > 0):
