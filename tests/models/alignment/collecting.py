@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from harness.errors import NoValueError, UsageError
+from harness.errors import UsageError
 from harness.scoring.values import Values
 from models.alignment.artefact import CollectionPlan, Sampling
 from models.alignment.prompts import Prompt, PromptSet, _prompt_set

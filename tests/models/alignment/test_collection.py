@@ -138,12 +138,12 @@ def test_a_finished_collection_stays_as_it_is(whole: Path) -> None:
     found = made(whole, model=model, resume=True)
     assert len(found.pairs) == 4
     assert files_of(whole) == before
-    with pytest.raises(DiptychError, match="exists. Go on with --resume"):
+    with pytest.raises(DiptychError, match=r"exists\. Go on with --resume"):
         made(whole)
 
 
 def test_other_options_are_refused_and_named(tmp_path: Path) -> None:
-    with pytest.raises(DiptychError, match="no collection in .* to go on with. Start it without --resume"):
+    with pytest.raises(DiptychError, match=r"no collection in .* to go on with. Start it without --resume"):
         made(tmp_path / "c", resume=True)
     with pytest.raises(KeyboardInterrupt):
         made(tmp_path / "c", scorer=TinyScorer(fail_at=8))

@@ -71,7 +71,7 @@ def by_hand(rows: list[dict], score, alpha: float = 1.0) -> list[tuple[str, str,
 def test_pairs_and_weights_are_those_of_the_lines(collected: Path) -> None:
     pairs = json.loads((collected / "pairs.json").read_text())
     wanted = by_hand(rows_of(collected), lambda row: row["scores"][SCORE])
-    assert [(p["winner"], p["loser"]) for p in pairs["pairs"]] == [(w, l) for w, l, _ in wanted]
+    assert [(p["winner"], p["loser"]) for p in pairs["pairs"]] == [(w, x) for w, x, _ in wanted]
     assert [p["weight"] for p in pairs["pairs"]] == pytest.approx([weight for *_, weight in wanted], rel=1e-12)
     weights = [weight for *_, weight in wanted]
     assert pairs["weights"]["maximum"] == pytest.approx(max(weights))
@@ -119,7 +119,7 @@ def test_first_videos_of_each_prompt(copied: Path) -> None:
     rows = [row for row in rows_of(copied) if int(row["video"][-3:]) < 2]
     found = json.loads((copied / "two.json").read_text())
     wanted = by_hand(rows, lambda row: row["scores"][SCORE])
-    assert [(p["winner"], p["loser"]) for p in found["pairs"]] == [(w, l) for w, l, _ in wanted]
+    assert [(p["winner"], p["loser"]) for p in found["pairs"]] == [(w, x) for w, x, _ in wanted]
     assert [p["weight"] for p in found["pairs"]] == pytest.approx([weight for *_, weight in wanted])
     for count in (1, 5):
         with pytest.raises(UsageError, match="2 to 4 videos a prompt"):
@@ -139,7 +139,7 @@ def test_another_score_ranks_by_its_share_of_the_composite(copied: Path, score: 
     make_pair_file(copied, options(score=score), "other")
     wanted = by_hand(rows_of(copied), lambda row: value(row["scores"]))
     found = json.loads((copied / "other.json").read_text())
-    assert [(p["winner"], p["loser"]) for p in found["pairs"]] == [(w, l) for w, l, _ in wanted]
+    assert [(p["winner"], p["loser"]) for p in found["pairs"]] == [(w, x) for w, x, _ in wanted]
     assert [p["weight"] for p in found["pairs"]] == pytest.approx([weight for *_, weight in wanted])
 
 
@@ -196,7 +196,7 @@ def test_nothing_that_training_may_name_is_written_over(copied: Path) -> None:
         make_pair_file(copied, options(videos=2))
     assert (copied / "pairs.json").read_bytes() == before
     for name in ("", "collection", "../x", "a/b", ".hidden", "a b"):
-        with pytest.raises(UsageError, match="choose another|cannot name"):
+        with pytest.raises(UsageError, match=r"choose another|cannot name"):
             make_pair_file(copied, options(), name)
 
 
