@@ -268,4 +268,4 @@ def test_the_picture_of_a_run_shows_every_number(tmp_path: Path) -> None:
     align(tmp_path)
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
     logged = {row["name"] for row in rows(tmp_path)}
-    assert {"loss", "margin", "inside", "implicit_accuracy", "reference_divergence", "weight_ess"} <= logged
+    assert {"loss", "margin", "inside", "implicit_accuracy", "reference_divergence", "weight_ess_share"} <= logged
