@@ -126,6 +126,20 @@ VIDEO_TEXT_PRESETS: dict[str, TrainOptions] = {
         device="cuda", train_clips=19200, held_out_clips=256, validate_every=500, checkpoint_every=500, processes=8,
     ),
 }  # fmt: skip
+STATE_READER_PRESETS: dict[str, TrainOptions] = {
+    "test": TrainOptions(
+        steps=12, batch=8, learning_rate=5e-3, warmup_steps=2, train_clips=24, held_out_clips=2, processes=1,
+        validate_every=6, checkpoint_every=6,
+    ),
+    "cpu": TrainOptions(
+        steps=2000, batch=48, learning_rate=5e-3, warmup_steps=50, decay_fraction=0.5, weight_decay=0.0,
+        train_clips=1200, held_out_clips=128, validate_every=500, checkpoint_every=500, processes=1,
+    ),
+    "gpu": TrainOptions(
+        steps=10000, batch=256, learning_rate=3e-3, warmup_steps=100, decay_fraction=0.5, weight_decay=0.0,
+        device="cuda", train_clips=4800, held_out_clips=256, validate_every=1000, checkpoint_every=1000, processes=8,
+    ),
+}  # fmt: skip
 TEXT_TO_VIDEO_PRESETS: dict[str, TrainOptions] = {
     "test": TrainOptions(
         steps=12, batch=8, learning_rate=1e-3, warmup_steps=2, train_clips=24, held_out_clips=4, processes=1,
