@@ -100,10 +100,13 @@ def test_each_deviation_of_the_released_code_is_another_training(tmp_path: Path,
 
 
 def test_dropout_is_off_unless_asked_for_and_leaves_the_global_generator_alone(tmp_path: Path) -> None:
+    models = [Model(Network(dropout=0.5)) for _ in range(3)]  # torch draws a layer's first weights
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    for name, changes in (("off", {}), ("on", {"dropout": True}), ("again", {"dropout": True})):
-        align(tmp_path / name, model=Model(Network(dropout=0.5)), steps=1, learning_rate=1e-30, **changes)
+    for model, name, changes in zip(
+        models, ("off", "on", "again"), ({}, {"dropout": True}, {"dropout": True}), strict=True
+    ):
+        align(tmp_path / name, model=model, steps=1, learning_rate=1e-30, **changes)
     assert torch.equal(torch.get_rng_state(), before)
     assert numbers(tmp_path / "off", "reference_divergence") == [0]
     assert numbers(tmp_path / "on", "reference_divergence")[0] > 0, "policy and reference have masks of their own"
@@ -166,9 +169,9 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_state(tmp_path: 
     class Breaking(Model):
         def predict(self, network, noised, timesteps, condition):
             found = super().predict(network, noised, timesteps, condition)
-            return found * float("nan") if len(self.asked) > 16 else found
+            return found * float("nan") if len(self.asked) > 8 else found
 
-    with pytest.raises(DiptychError, match=r"the loss is nan at step \d.*is the state of step 3.*batch: 'caption \d"):
+    with pytest.raises(DiptychError, match=r"the loss is nan at step 3.*is the state of step 3.*batch: 'caption \d"):
         align(tmp_path, model=Breaking(), validation_pairs=2)
     tensors, facts = read_checkpoint(tmp_path / "checkpoint.safetensors")
     assert facts["step"] == 3
