@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from harness.stats.paired import MINIMUM_CLUSTERS, Scale, estimate_from_pairs, make_pairs
 from harness.stats.sentences import count, fixed
@@ -176,7 +176,7 @@ def improved_by_law_i(suite: Suite, findings: Sequence[Finding], metrics: Mappin
         metrics: By name.
     """
     by_metric = {finding.metric: finding for finding in findings}
-    facts = {"arm": findings[0].arm, "group": findings[0].group}
+    facts: dict[str, Any] = {"arm": findings[0].arm, "group": findings[0].group}
     assert suite.training_score is not None
     score = by_metric[suite.training_score]
     interval = oriented(score.estimate, metrics[score.metric].scale)
