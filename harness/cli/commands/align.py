@@ -6,6 +6,7 @@ import click
 
 from harness.cli.commands.align_collect import command as collect_command
 from harness.cli.commands.align_pairs import command as pairs_command
+from harness.cli.commands.align_train import command as train_command
 
 
 @click.group("align")
@@ -15,3 +16,4 @@ def command() -> None:
 
 command.add_command(collect_command)
 command.add_command(pairs_command)
+command.add_command(train_command)
