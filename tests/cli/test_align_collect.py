@@ -108,7 +108,7 @@ def test_collect_pair_and_draw(align: Call, tmp_path: Path, capfd: pytest.Captur
     assert run(["figures", "videodpo", "--scores", "c/scores.csv", "-o", "f", "--json"]) == 0
     drawn = json.loads(capfd.readouterr().out.splitlines()[-1])
     files = {Path(file["path"]).name for file in drawn["files"]}
-    assert {"score-analysis.pdf", "score-analysis.csv"} <= files
+    assert {"score_analysis.pdf", "score_analysis.csv"} <= files
 
 
 def test_captions_of_a_world_and_resuming(align: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
