@@ -50,7 +50,7 @@ def dimensions() -> tuple[dict[str, Metric], dict[str, str]]:
     absent: dict[str, str] = {}
     for entry in REGISTRY.list("metric"):
         metric: Metric = entry.load()
-        if not metric.quality or metric.needs or metric.scale == "set" or metric.told:
+        if not metric.quality or metric.needs or metric.scale == "set" or metric.within or metric.told:
             continue
         lacking = missing_packages(metric) or missing_assets(metric)
         if lacking:

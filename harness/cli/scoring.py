@@ -133,7 +133,8 @@ def _valid(known: dict[str, Any]) -> list[str]:
 
 def _of_videos(metric: Metric) -> bool:
     """True for what can be read off a video and another one, without knowing how they were made."""
-    return metric.quality and metric.name not in TOLD_BY_MAKERS and not metric.counts and not metric.told
+    of_one = metric.quality and metric.name not in TOLD_BY_MAKERS and metric.within is None
+    return of_one and not metric.counts and not metric.told
 
 
 def video_metric(name: str, known: dict[str, Any]) -> Metric:
@@ -149,6 +150,8 @@ def video_metric(name: str, known: dict[str, Any]) -> Metric:
         needs = (
             "needs tokens or actions, which files do not hold" if metric.quality else "is measured while one is made"
         )
+        if metric.within is not None:
+            needs = "needs several videos of each prompt, which a run with repetitions has"
         if metric.told:
             needs = "is read from the result files of the tool that measures it (diptych import --help)"
         raise UsageError(f"metric {name!r} cannot be read off a video: it {needs}. Valid: {', '.join(_valid(known))}.")

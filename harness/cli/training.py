@@ -21,7 +21,7 @@ class TrainFacts(Data):
 
     Attributes:
         task: ``"tokenizer"``, ``"video-transformer"``, ``"text-video-transformer"``, ``"diagonal-finetune"``,
-            ``"idm"``, ``"video-text"`` or ``"text-to-video"``.
+            ``"idm"``, ``"video-text"``, ``"state-reader"`` or ``"text-to-video"``.
         path: The weights (safetensors), of the step that training stopped at.
         sha256: Of that file.
         validation: Numbers on the validation split, by name.
@@ -152,6 +152,22 @@ def train_video_text(
         if name not in valid:
             raise unknown(f"{what} encoder", name, valid, "diptych train video-text --help")
     return _train("video-text", out, preset, seed, {**settings, "video": video, "text": text})
+
+
+def train_state_reader(out: Path, preset: str = "cpu", *, seed: int = 0, **settings: Any) -> TrainFacts:
+    """Train a state reader and write ``state_reader.safetensors`` under ``out``.
+
+    Args:
+        out: Folder of the training run.
+        preset: ``"cpu"``, ``"gpu"`` or ``"test"``.
+        seed: Of weights and batches, ≥ 0.
+        settings: Arguments of ``models.training.state_reader.train_state_reader``, and options to change in the preset.
+
+    Raises:
+        UsageError: Unknown preset or option, a world that does not tell what stands on its tiles, or a number out of
+            range.
+    """
+    return _train("state-reader", out, preset, seed, settings)
 
 
 def train_text_to_video(

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from harness.cache import cache_root
 from harness.errors import DiptychError, UsageError
 from harness.registry import REGISTRY
 from models.diffusion.latents import CodeSpace
@@ -22,6 +23,9 @@ from models.tokenizers.loading import load_tokenizer
 from models.video_text.words import word_ids
 from models.weights import load_network, weights_sha256, write_weights
 from models.zoo.cards import TextVideoModel as TextVideoCard
+
+ALIGNED = "aligned.safetensors"
+"""What ``diptych align train`` writes into its folder."""
 
 
 class TextVideoModel:
@@ -182,6 +186,11 @@ def load_text_video(
     return model
 
 
+def aligned_folder(model: str, weights: str) -> Path:
+    """Where weights of a name are looked for that the card of their model does not have."""
+    return cache_root() / "alignment" / model / weights
+
+
 def zoo_file(card: TextVideoCard, weights: str) -> str:
     """The file of aligned weights.
 
@@ -192,8 +201,11 @@ def zoo_file(card: TextVideoCard, weights: str) -> str:
         return card.finetunes[weights]
     if Path(weights).is_file():
         return weights
+    own = aligned_folder(card.name, weights)
+    if (own / ALIGNED).is_file():
+        return str(own / ALIGNED)
     have = ", ".join(card.finetunes) or "none"
     raise DiptychError(
-        f"there are no weights {weights!r} for model {card.name!r}: neither one of its own ({have}) nor a file. "
-        "Make some: diptych align train --help"
+        f"there are no weights {weights!r} for model {card.name!r}: neither one of its own ({have}), "
+        f"nor a file, nor trained into {own}. Make them: diptych align train --out {own} (--help has the methods)"
     )

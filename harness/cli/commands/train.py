@@ -17,6 +17,7 @@ from harness.cli.training import (
     parse_sizes,
     train_diagonal_finetune,
     train_idm,
+    train_state_reader,
     train_text_to_video,
     train_text_video_transformer,
     train_tokenizer,
@@ -271,6 +272,20 @@ def video_text_command(
     """Train a contrastive video-text network: how well a caption fits a clip."""
     settings = _settings(**others) | {"world": world, "skip": skip}
     _tell(output, train_video_text(out, preset, seed=seed, video=video, text=text, **settings))
+
+
+@command.command("state-reader")
+@click.option("--world", default="crafter-9x9", show_default=True, help="World to learn from; it must tell its tiles.")
+@click.option("--skip", type=int, default=0, show_default=True, help="Training clips left to other networks.")
+@training_options
+@common
+@click.pass_obj
+def state_reader_command(
+    output: Output, /, world: str, skip: int, out: Path, preset: str, seed: int, **others: Any
+) -> None:
+    """Train a state reader: what stands on every tile of a frame."""
+    settings = _settings(**others) | {"world": world, "skip": skip}
+    _tell(output, train_state_reader(out, preset, seed=seed, **settings))
 
 
 def _settings(pairs: tuple[str, ...], resume: bool, stop_after: int | None, **changes: Any) -> dict[str, Any]:
