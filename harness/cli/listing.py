@@ -124,13 +124,13 @@ def zoo_file(name: str, registry: Registry = REGISTRY) -> Path | None:
     """A weight file of the zoo by its name, unpacked into the cache if it ships packed; None if the zoo has none.
 
     Raises:
-        UsageError: It is packed and no registered asset.
         PackedError: It is packed, and is damaged, or the cache cannot be written.
     """
     folder = zoo_folder()
     if folder is None or (folder / name).is_file():
         return None if folder is None else folder / name
-    return locate(find_asset(name, load_builtin(registry))).path if packed_path(folder / name).is_file() else None
+    shipped = any(entry.name == name for entry in load_builtin(registry).list("asset"))
+    return locate(find_asset(name, registry)).path if shipped and packed_path(folder / name).is_file() else None
 
 
 def _asset_details(entry: Entry) -> dict[str, Value]:
