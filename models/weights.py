@@ -72,7 +72,8 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if expected is not None and (plain or path == unpacked_path(path.name, expected)):
         found, remedy = file_sha256(path), REINSTALL if plain else "Delete it: it is unpacked again."
         if found != expected:
-            raise DiptychError(f"{path} has SHA-256 {found}, expected {expected}: it is damaged or was changed. {remedy}")
+            problem = f"{path} has SHA-256 {found}, expected {expected}: it is damaged or was changed."
+            raise DiptychError(f"{problem} {remedy}")
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping

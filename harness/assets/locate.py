@@ -1,4 +1,7 @@
-"""Where an asset lies now: shipped with Diptych (perhaps packed), in the cache, or in a mirror folder. Nothing is downloaded here."""
+"""Where an asset lies now: shipped with Diptych, in the cache, or in a mirror folder. Nothing is downloaded here.
+
+What ships packed (:mod:`harness.assets.packed`) is unpacked into the cache when it is looked for.
+"""
 
 from __future__ import annotations
 

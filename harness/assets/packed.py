@@ -16,7 +16,7 @@ from harness.files import file_sha256, usable_folder, write_atomically
 
 SUFFIX = ".xz"
 FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 6, "lc": 3, "lp": 1, "pb": 1}]
-"""Places in steps of two bytes: in bfloat16 weights every other byte is sign and exponent, which alone has a pattern."""
+"""For steps of two bytes: in bfloat16 weights every other byte is sign and exponent, which alone has a pattern."""
 REINSTALL = "Install Diptych again, or in a clone: git checkout models/zoo"
 CACHE_REMEDY = "Choose another with DIPTYCH_CACHE."
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import models
+import harness
 from harness.cli.findings import change
 from harness.cli.main import COMMANDS
 from harness.files import file_sha256
