@@ -1,6 +1,7 @@
 """The weights that ship with Diptych, each by its hash: a flipped bit is noticed before a run begins.
 
-A new file of the zoo gets a row here: ``sha256sum models/zoo/FILE``.
+A new file of the zoo gets a row here: ``sha256sum models/zoo/FILE``. A large one lies there packed (``python -m
+models.zoo.pack FILE``, :mod:`harness.assets.packed`); its row is that of the file itself.
 """
 
 from harness.assets.types import Asset
