@@ -94,6 +94,7 @@ def load_pipeline(asked: CaseParams, device: str) -> LoadedPipeline:
         own = {key: value for key, value in whole.items() if key.startswith(f"{name}.")}
         hashes = (_digest(whole), _digest(own))
         pipeline.to(dtype=DTYPES[asked.dtype])
+        pipeline.vae.to(dtype=DTYPES[asked.vae_dtype or asked.dtype])
     else:
         source = find_pipeline(asked.pipeline, asked.revision)
         pipeline = _from_files(package, source.folder, asked)
@@ -102,8 +103,6 @@ def load_pipeline(asked: CaseParams, device: str) -> LoadedPipeline:
     for part in pipeline.components.values():
         if isinstance(part, nn.Module):
             part.eval().requires_grad_(False)
-    if asked.vae_dtype is not None:
-        pipeline.vae.to(dtype=DTYPES[asked.vae_dtype])
     if asked.tiling and not hasattr(pipeline.vae, "enable_tiling"):
         raise UsageError(f"the VAE of {asked.pipeline!r} cannot decode in tiles; leave out tiling.")
     if asked.tiling:
@@ -116,7 +115,10 @@ def load_pipeline(asked: CaseParams, device: str) -> LoadedPipeline:
 def _from_files(package: Any, folder: Any, asked: CaseParams) -> Any:
     """The pipeline of a folder; ``use_safetensors`` refuses every other kind of weights."""
     version = tuple(int(number) for number in package.__version__.split(".")[:2])
-    dtype = {"dtype" if version >= (0, 42) else "torch_dtype": DTYPES[asked.dtype]}
+    dtypes: Any = DTYPES[asked.dtype]
+    if asked.vae_dtype is not None:
+        dtypes = {"default": dtypes, "vae": DTYPES[asked.vae_dtype]}
+    dtype = {"dtype" if version >= (0, 42) else "torch_dtype": dtypes}
     try:
         with no_progress_bars():
             return package.DiffusionPipeline.from_pretrained(
