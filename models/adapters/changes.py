@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,8 +17,8 @@ from harness.errors import DiptychError, UsageError
 from harness.files import file_sha256, joined_sha256
 from models.adapters.declared import ArmParams
 from models.adapters.loading import LoadedPipeline
-from models.adapters.lora_files import SHOWN, Layer, lora_file, read_file, read_lora
-from models.weights import HEADER
+from models.adapters.lora_files import SHOWN, Layer, fitting_layers, lora_file, read_lora
+from models.weights import read_weights
 
 
 @dataclass(frozen=True)
@@ -89,16 +88,15 @@ def _check_weights(files: tuple[Path, ...], name: str, loaded: LoadedPipeline) -
     """Check that weights fit the denoiser; the layers of a file that holds a low-rank change of it."""
     shapes: dict[str, torch.Size] = {}
     for path in files:
-        tensors, header = read_file(path)
-        facts = json.loads(header.get(HEADER, "{}")).get("facts", {})
-        base = facts.get("base_sha256")
+        tensors, header = read_weights(path)
+        base = header.get("base_sha256")
         if base is not None and base != loaded.denoiser_sha256:
             raise DiptychError(
-                f"the weights {name!r} were trained from a base with SHA-256 {base[:12]}…, and the denoiser of "
+                f"the weights {name!r} were trained from a base with SHA-256 {str(base)[:12]}…, and the denoiser of "
                 f"{loaded.name!r} is {loaded.denoiser_sha256[:12]}…: they belong to another model."
             )
-        if any(".lora_A." in key for key in tensors):
-            return read_lora(path, loaded.pipeline, loaded.denoiser_name)
+        if header.get("aligned") == "lora":
+            return fitting_layers(tensors, loaded.pipeline, loaded.denoiser_name, path, scale=float(header["scale"]))
         shapes |= {key: value.shape for key, value in tensors.items()}
     expected = {key: value.shape for key, value in loaded.denoiser.state_dict().items()}
     problems = [f"missing {key} {list(shape)}" for key, shape in expected.items() if key not in shapes]
@@ -132,7 +130,7 @@ def changed(loaded: LoadedPipeline, change: Change) -> Iterator[None]:
         try:
             own = dict(loaded.denoiser.named_parameters()) | dict(loaded.denoiser.named_buffers())
             for path in change.files:
-                tensors, _ = read_file(path)
+                tensors, _ = read_weights(path)
                 for key in own.keys() & tensors.keys():  # a file of low-rank changes shares no name
                     keep(own[key])
                     own[key].copy_(tensors[key])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -93,8 +94,11 @@ def load_pipeline(asked: CaseParams, device: str) -> LoadedPipeline:
         name = denoiser_name(pipeline)
         own = {key: value for key, value in whole.items() if key.startswith(f"{name}.")}
         hashes = (_digest(whole), _digest(own))
-        pipeline.to(dtype=DTYPES[asked.dtype])
-        pipeline.vae.to(dtype=DTYPES[asked.vae_dtype or asked.dtype])
+        if {asked.dtype, asked.vae_dtype} - {None, "float32"}:
+            with TemporaryDirectory() as folder:  # loading knows which layers of a class stay in float32
+                with no_progress_bars():
+                    pipeline.save_pretrained(folder)
+                pipeline = _from_files(package, folder, asked)
     else:
         source = find_pipeline(asked.pipeline, asked.revision)
         pipeline = _from_files(package, source.folder, asked)
@@ -122,7 +126,7 @@ def _from_files(package: Any, folder: Any, asked: CaseParams) -> Any:
     try:
         with no_progress_bars():
             return package.DiffusionPipeline.from_pretrained(
-                folder, use_safetensors=True, local_files_only=True, variant=asked.variant, **dtype
+                str(folder), use_safetensors=True, local_files_only=True, variant=asked.variant, **dtype
             )
     except (MemoryError, RecursionError):
         raise
@@ -156,4 +160,4 @@ def _tensors(pipeline: Any) -> list[tuple[str, str, torch.Tensor]]:
 
 
 def _digest(tensors: dict[str, torch.Tensor]) -> str:
-    return hashlib.sha256(save({key: value.contiguous() for key, value in tensors.items()})).hexdigest()
+    return hashlib.sha256(save({key: value.clone().contiguous() for key, value in tensors.items()})).hexdigest()

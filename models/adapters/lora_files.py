@@ -98,6 +98,32 @@ def read_lora(path: Path, pipeline: Any, denoiser: str) -> list[Layer]:
     tensors, header = read_file(path)
     configuration = _configuration(path, header, denoiser)
     tensors = _translated(tensors, pipeline, path)
+    return fitting_layers(tensors, pipeline, denoiser, path, configuration=configuration)
+
+
+def fitting_layers(
+    tensors: dict[str, Tensor],
+    pipeline: Any,
+    denoiser: str,
+    path: Path,
+    *,
+    configuration: Configuration | None = None,
+    scale: float | None = None,
+) -> list[Layer]:
+    """Pair the matrices of a file, and make sure that each pair fits a layer.
+
+    Args:
+        tensors: By names of diffusers or peft.
+        pipeline: What they are for.
+        denoiser: See :func:`read_lora`.
+        path: Where they come from, for messages.
+        configuration: What the file says of α; α = r if None.
+        scale: What all products are multiplied by, in place of α/r.
+
+    Raises:
+        DiptychError: See :func:`read_lora`.
+    """
+    configuration = configuration or Configuration({})
     downs, ups, alphas, unknown = {}, {}, {}, []
     for key, value in tensors.items():
         if _DOWN.search(key):
@@ -118,7 +144,8 @@ def read_lora(path: Path, pipeline: Any, denoiser: str) -> list[Layer]:
         alpha = alphas.get(key, configuration.alpha(part, module))
         rank = len(downs[key])
         root = math.sqrt(rank) if configuration.stabilised(part) else rank
-        layers.append(Layer(part, module, downs[key], ups[key], 1.0 if alpha is None else alpha / root))
+        ratio = 1.0 if alpha is None else alpha / root
+        layers.append(Layer(part, module, downs[key], ups[key], ratio if scale is None else scale))
         problems += _misfit(layers[-1], pipeline)
     if problems:
         more = f" and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
@@ -131,12 +158,17 @@ def read_lora(path: Path, pipeline: Any, denoiser: str) -> list[Layer]:
 
 
 @dataclass(frozen=True)
-class _Configuration:
-    """What a file says of its scale: peft's configuration by part, the keys as peft writes them."""
+class Configuration:
+    """What a file says of its scales.
+
+    Attributes:
+        by_part: peft's configuration by part of the pipeline, the keys as peft writes them.
+    """
 
     by_part: dict[str, dict[str, Any]]
 
     def alpha(self, part: str, module: str) -> float | None:
+        """α of a layer, or None where nothing is said."""
         said = self.by_part.get(part, {})
         for pattern, value in (said.get("alpha_pattern") or {}).items():
             if re.match(rf"(.*\.)?({pattern})$", module):
@@ -145,10 +177,11 @@ class _Configuration:
         return None if alpha is None else float(alpha)
 
     def stabilised(self, part: str) -> bool:
+        """True for α/√r."""
         return bool(self.by_part.get(part, {}).get("use_rslora"))
 
 
-def _configuration(path: Path, header: dict[str, str], denoiser: str) -> _Configuration:
+def _configuration(path: Path, header: dict[str, str], denoiser: str) -> Configuration:
     by_part: dict[str, dict[str, Any]] = {}
     beside = path.parent / "adapter_config.json"
     try:
@@ -162,7 +195,7 @@ def _configuration(path: Path, header: dict[str, str], denoiser: str) -> _Config
         raise DiptychError(f"the configuration of the LoRA {path} cannot be read: {error}.") from error
     if any(said.get("use_dora") for said in by_part.values()):
         raise DiptychError(f"{path} is a DoRA adapter (use_dora), which is no plain LoRA and is not loaded.")
-    return _Configuration(by_part)
+    return Configuration(by_part)
 
 
 def _translated(tensors: dict[str, Tensor], pipeline: Any, path: Path) -> dict[str, Tensor]:

@@ -20,8 +20,8 @@ def diffusers() -> Any:
     """
     torchvision_cpu.install()  # before transformers looks for torchvision
     try:
-        import diffusers as package  # noqa: PLC0415 - an optional package
-        import transformers  # noqa: F401, PLC0415 - text encoders
+        import diffusers as package
+        import transformers  # noqa: F401 - text encoders
     except ImportError as error:
         raise UsageError(f"a text-to-video pipeline needs diffusers and transformers ({error}): {HOW}") from error
     return package
@@ -35,7 +35,7 @@ def peft() -> Any:
     """
     torchvision_cpu.install()
     try:
-        import peft as package  # noqa: PLC0415 - an optional package
+        import peft as package
     except ImportError as error:
         raise UsageError(f"low-rank adapters beside the weights need peft ({error}): {HOW}") from error
     return package
@@ -44,8 +44,8 @@ def peft() -> Any:
 @contextmanager
 def no_progress_bars() -> Iterator[None]:
     """Silence the bars that diffusers and transformers draw while they load; as it was before afterwards."""
-    from diffusers.utils import logging as of_diffusers  # noqa: PLC0415
-    from transformers.utils import logging as of_transformers  # noqa: PLC0415
+    from diffusers.utils import logging as of_diffusers
+    from transformers.utils import logging as of_transformers
 
     shown = [bars for bars in (of_diffusers, of_transformers) if bars.is_progress_bar_enabled()]
     for bars in shown:

@@ -49,9 +49,10 @@ def make_scheduler(pipeline: Any, name: str | None) -> Any:
     if name not in valid:
         raise unknown(f"scheduler for a {type(pipeline).__name__}", name, valid)
     kind = getattr(diffusers(), name)
+    said = {key: value for key, value in config.items() if key in inspect.signature(kind.__init__).parameters}
     if not is_flow({**config, "_class_name": own.__name__}):
-        return kind.from_config(config)
+        return kind.from_config(said)
     shift = config.get("flow_shift", config.get("shift", 1.0))  # one number under two names
     if name == "FlowMatchEulerDiscreteScheduler":
-        return kind.from_config(config, shift=shift)
-    return kind.from_config(config, prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=shift)
+        return kind.from_config(said, shift=shift)
+    return kind.from_config(said, prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=shift)

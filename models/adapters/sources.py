@@ -116,7 +116,7 @@ def _folder(name: str, revision: str | None) -> Path:
             f"there is no folder {name!r} with a pipeline. Give the folder that pipeline.save_pretrained wrote, or an id "
             "such as 'THUDM/CogVideoX-2b' that lies in the hub's local cache."
         )
-    from huggingface_hub import snapshot_download  # noqa: PLC0415 - comes with diffusers
+    from huggingface_hub import snapshot_download
 
     try:
         return Path(snapshot_download(name, revision=revision, local_files_only=True))

@@ -129,7 +129,7 @@ def tiny_wan(package: Any) -> Any:
 
 def tiny_unet3d(package: Any) -> Any:
     """ModelScope's text-to-video: CLIP, an image VAE frame by frame, a 3-D U-Net that predicts the noise."""
-    from transformers import CLIPTextConfig, CLIPTextModel  # noqa: PLC0415 - an optional package
+    from transformers import CLIPTextConfig, CLIPTextModel
 
     tokenizer = clip_tokenizer()
     return package.TextToVideoSDPipeline(
@@ -188,7 +188,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789.,-"
 
 def t5_tokenizer() -> Any:
     """A T5 tokenizer that spells."""
-    from transformers import T5Tokenizer  # noqa: PLC0415 - an optional package
+    from transformers import T5Tokenizer
 
     vocabulary = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0), *((letter, -3.0) for letter in LETTERS)]
     return T5Tokenizer(vocab=vocabulary, extra_ids=0)
@@ -196,7 +196,7 @@ def t5_tokenizer() -> Any:
 
 def t5_encoder(tokenizer: Any, kind: str = "T5") -> Any:
     """A text encoder of one layer; ``kind`` is ``"T5"`` or ``"UMT5"``."""
-    import transformers  # noqa: PLC0415 - an optional package
+    import transformers
 
     sizes = {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_heads": 2}
     config = getattr(transformers, f"{kind}Config")(vocab_size=len(tokenizer), **sizes)
@@ -205,7 +205,7 @@ def t5_encoder(tokenizer: Any, kind: str = "T5") -> Any:
 
 def clip_tokenizer() -> Any:
     """A CLIP tokenizer that spells."""
-    from transformers import CLIPTokenizer  # noqa: PLC0415 - an optional package
+    from transformers import CLIPTokenizer
 
     pieces = [*LETTERS, *(letter + "</w>" for letter in LETTERS), "<|startoftext|>", "<|endoftext|>"]
     vocabulary = {piece: number for number, piece in enumerate(pieces)}

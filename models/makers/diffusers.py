@@ -7,7 +7,7 @@ from harness.registry import register
 register(
     "maker",
     "diffusers",
-    summary="runs a text-to-video pipeline of diffusers, yours or a hub's (params: lora, lora_scale, weights, scheduler)",
+    summary="runs a text-to-video pipeline of diffusers, yours or the hub's (params: lora, weights, scheduler)",
     target="models.adapters.diffusers_pipeline:DiffusersMaker",
     params="models.adapters.declared:PARAMS",
 )
