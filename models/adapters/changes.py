@@ -109,8 +109,8 @@ def _check_weights(files: tuple[Path, ...], name: str, loaded: LoadedPipeline) -
     if problems:
         more = f" and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
         raise DiptychError(
-            f"the weights {name!r} are not those of a {type(loaded.denoiser).__name__} like that of {loaded.name!r}, and "
-            f"no part of them is used: {'; '.join(problems[:SHOWN])}{more}."
+            f"the weights {name!r} do not fit the {type(loaded.denoiser).__name__} of {loaded.name!r}, and no part of them "
+            f"is used: {'; '.join(problems[:SHOWN])}{more}."
         )
     return []
 
@@ -162,8 +162,8 @@ def low_rank(layer: Layer, module: nn.Module, scale: float) -> Callable[[nn.Modu
     convolve = {nn.Conv1d: F.conv1d, nn.Conv2d: F.conv2d, nn.Conv3d: F.conv3d}.get(type(module))
     if convolve is None or module.groups != 1:
         raise DiptychError(
-            f"the change of {layer.part}.{layer.module}, a {type(module).__name__}, cannot be computed beside its weight; "
-            "leave out merge = false."
+            f"the change of {layer.part}.{layer.module}, a {type(module).__name__}, cannot be computed beside its "
+            "weight; leave out merge = false."
         )
     place = {"stride": module.stride, "padding": module.padding, "dilation": module.dilation}
     up = up.view(*up.shape[:2], *[1] * (down.dim() - 2))

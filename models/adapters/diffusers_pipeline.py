@@ -110,8 +110,8 @@ class DiffusersMaker:
         if asked.frames is not None and len(video) != asked.frames:
             raise RejectedError(
                 "InvalidOutput",
-                f"a {loaded.class_name} was asked for {asked.frames} frames and made {len(video)}; ask for a number that "
-                "it can make",
+                f"a {loaded.class_name} was asked for {asked.frames} frames and made {len(video)}; ask for a number "
+                "that it can make",
             )
         steps = clock.seconds()
         return Made(

@@ -148,7 +148,8 @@ def _place(pipeline: Any, device: str, asked: CaseParams) -> None:
             pipeline.to(device)
     except torch.OutOfMemoryError as error:
         raise DiptychError(
-            f"pipeline {asked.pipeline!r} does not fit on {device} in {asked.dtype}. Say offload = true, or another dtype."
+            f"pipeline {asked.pipeline!r} does not fit on {device} in {asked.dtype}. "
+            "Say offload = true, or another dtype."
         ) from error
     except ImportError as error:
         raise UsageError(f"offload needs the package accelerate ({error}): pip install accelerate") from error

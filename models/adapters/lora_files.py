@@ -1,7 +1,7 @@
 """Low-rank adapters in safetensors, of diffusers or of peft, as pairs of matrices that fit a pipeline or are refused.
 
-A LoRA (Hu et al., arXiv 2106.09685) adds (α/r)·B·A to a layer's weight W. Nothing is loaded by half: a file of which one
-layer does not fit is refused as a whole, with the layers named.
+A LoRA (Hu et al., arXiv 2106.09685) adds (α/r)·B·A to a layer's weight W. Nothing is loaded by half: a file of which
+one layer does not fit is refused as a whole, with the layers named.
 """
 
 from __future__ import annotations
@@ -214,7 +214,7 @@ def _translated(tensors: dict[str, Tensor], pipeline: Any, path: Path) -> dict[s
 
 
 def _place(key: str, pipeline: Any, denoiser: str) -> tuple[str, str]:
-    """Part and layer of a tensor's name: ``transformer.blocks.0.attn1.to_q``, or peft's ``base_model.model.blocks…``."""
+    """Part and layer of ``transformer.blocks.0.attn1.to_q``, or of peft's ``base_model.model.blocks…``."""
     key = key.removeprefix("base_model.model.").removeprefix("diffusion_model.")
     part, _, module = key.partition(".")
     if isinstance(getattr(pipeline, part, None), nn.Module):

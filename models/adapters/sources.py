@@ -54,7 +54,8 @@ def find_pipeline(name: str, revision: str | None = None) -> Source:
         index: dict[str, Any] = json.loads((folder / INDEX).read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(
-            f"{str(folder)!r} is no pipeline of diffusers: it has no {INDEX}. Save one with pipeline.save_pretrained(FOLDER)"
+            f"{str(folder)!r} is no pipeline of diffusers: it has no {INDEX}. "
+            "Save one with pipeline.save_pretrained(FOLDER)"
         ) from error
     except ValueError as error:
         raise UsageError(f"{str(folder / INDEX)!r} is not JSON: {error}.") from error
@@ -113,8 +114,8 @@ def _folder(name: str, revision: str | None) -> Path:
     looks_like_id = name.count("/") == 1 and not name.startswith((".", "/", "~")) and not name.endswith("/")
     if not looks_like_id:
         raise UsageError(
-            f"there is no folder {name!r} with a pipeline. Give the folder that pipeline.save_pretrained wrote, or an id "
-            "such as 'THUDM/CogVideoX-2b' that lies in the hub's local cache."
+            f"there is no folder {name!r} with a pipeline. Give the folder that pipeline.save_pretrained wrote, or an "
+            "id such as 'THUDM/CogVideoX-2b' that lies in the hub's local cache."
         )
     from huggingface_hub import snapshot_download
 
