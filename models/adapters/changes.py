@@ -109,8 +109,8 @@ def _check_weights(files: tuple[Path, ...], name: str, loaded: LoadedPipeline) -
     if problems:
         more = f" and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
         raise DiptychError(
-            f"the weights {name!r} do not fit the {type(loaded.denoiser).__name__} of {loaded.name!r}, and no part of them "
-            f"is used: {'; '.join(problems[:SHOWN])}{more}."
+            f"the weights {name!r} do not fit the {type(loaded.denoiser).__name__} of {loaded.name!r}, and none is "
+            f"used: {'; '.join(problems[:SHOWN])}{more}."
         )
     return []
 

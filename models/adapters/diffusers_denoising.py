@@ -123,10 +123,11 @@ class PipelineDenoising:
             **text_length(pipeline),
         }
         out: Tensor = encode(**{name: value for name, value in said.items() if name in known})[0]
-        return out.to(next(self.network.parameters()).dtype)
+        dtype: torch.dtype = self.network.dtype  # type: ignore[assignment]  # diffusers' own: not that of layers kept in float32
+        return out.to(dtype)
 
     def predict(self, network: nn.Module, noised: Tensor, timesteps: Tensor, condition: Tensor) -> Tensor:
-        """Ask ``network`` about noised latents ``[B, C, T, H, W]``; see :class:`models.diffusion.denoising.Denoising`."""
+        """Ask ``network`` about noised latents; see :class:`models.diffusion.denoising.Denoising`."""
         device, dtype = condition.device, condition.dtype
         out = self.family.predict(
             self.loaded.pipeline, network, noised.to(device, dtype), timesteps.to(device), condition
@@ -174,11 +175,12 @@ class PipelineDenoising:
 
 
 def _cogvideox(pipeline: Any, network: nn.Module, noised: Tensor, timesteps: Tensor, condition: Tensor) -> Tensor:
-    """CogVideoX keeps frames before channels; the larger models are told rotary positions, 1.5 folds frames in pairs."""
+    """CogVideoX keeps frames before channels; larger ones are told rotary positions, 1.5 folds frames in pairs."""
     config = pipeline.transformer.config
     count, height, width = noised.shape[2:]
     if config.patch_size_t is not None and count % config.patch_size_t:
-        raise UsageError(f"this CogVideoX folds {config.patch_size_t} latent frames into one, and {count} are none such.")
+        fold = config.patch_size_t
+        raise UsageError(f"this CogVideoX takes latent frames {fold} at a time, and there are {count}.")
     scale = pipeline.vae_scale_factor_spatial
     rotary = None
     if config.use_rotary_positional_embeddings:
