@@ -68,6 +68,9 @@ def read_change(asked: ArmParams, loaded: LoadedPipeline) -> Change:
     return Change(tuple(layers), asked.lora_scale, asked.merge, files, digest)
 
 
+CONVOLUTIONS: dict[type[nn.Module], Any] = {nn.Conv1d: F.conv1d, nn.Conv2d: F.conv2d, nn.Conv3d: F.conv3d}
+
+
 def weight_files(name: str) -> tuple[Path, ...]:
     """The safetensors files that a text means: itself, or all shards in its folder.
 
@@ -159,12 +162,12 @@ def low_rank(layer: Layer, module: nn.Module, scale: float) -> Callable[[nn.Modu
     strength = scale * layer.ratio
     if isinstance(module, nn.Linear):
         return lambda _, inputs, out: out + strength * F.linear(F.linear(inputs[0], down), up)
-    convolve = {nn.Conv1d: F.conv1d, nn.Conv2d: F.conv2d, nn.Conv3d: F.conv3d}.get(type(module))
+    convolve: Any = CONVOLUTIONS.get(type(module))
     if convolve is None or module.groups != 1:
         raise DiptychError(
             f"the change of {layer.part}.{layer.module}, a {type(module).__name__}, cannot be computed beside its "
             "weight; leave out merge = false."
         )
-    place = {"stride": module.stride, "padding": module.padding, "dilation": module.dilation}
+    place = {name: getattr(module, name) for name in ("stride", "padding", "dilation")}
     up = up.view(*up.shape[:2], *[1] * (down.dim() - 2))
     return lambda _, inputs, out: out + strength * convolve(convolve(inputs[0], down, None, **place), up)

@@ -30,8 +30,8 @@ def loaded(name: str) -> LoadedPipeline:
     return load_pipeline(CaseParams(pipeline=name), "cpu")
 
 
-def case(pipeline: str, **params: Any) -> Case:
-    said = {"pipeline": pipeline, "prompt": "a red cat", **SIZES, **params}
+def case(name: str, **params: Any) -> Case:
+    said = {"pipeline": name, "prompt": "a red cat", **SIZES, **params}
     return Case(name="c", group="g", model="", params=said, speed_only=True)
 
 
