@@ -14,10 +14,12 @@ from harness.stats.compare import compare_runs
 from harness.stats.expectations import check_expectations, summary
 from harness.stats.expected import Expected, expected_gains
 from harness.stats.findings import GroupAnalysis
+from harness.stats.methods import MethodConclusion, MethodFinding, method_rows, most_useful
 from harness.stats.outcome import Analysis, Comparison, ContextDifference, SetValue, Unmatched
 from harness.stats.pairing import Lost, count_unpaired, latest, lost_pairs, tabulate, without_mismatches
 from harness.stats.sentences import ORDER, sentence
 from harness.stats.verdict import conclusion
+from harness.stats.win_rate import WinRate, win_rates
 from harness.store.records import FLAGS, TrialRecord
 from harness.types import Conclusion, ConclusionWord, Finding, Metric, Suite
 
@@ -79,6 +81,9 @@ def analyse(
     ranked: list[tuple[tuple[bool, int, float], Conclusion]] = []
     set_values: list[SetValue] = []
     expected: list[Expected] = []
+    rates: list[WinRate] = []
+    methods: list[MethodFinding] = []
+    on_methods: list[MethodConclusion] = []
     for group in groups:
         names = {record.block.case for record in trials if record.block.group == group}
         speed_only = any(cases[name].speed_only for name in names if name in cases)
@@ -98,6 +103,10 @@ def analyse(
                     f"the negative control {control} {why} in {suite.primary_quality}"
                 )
         findings += judged
+        rates += [] if speed_only else win_rates(suite, table, group, arms, chosen, level)
+        rows, concluded = method_rows(suite, judged, chosen, level)
+        methods += rows
+        on_methods += concluded
         set_values += analysis.set_values.values()
         expected += expected_gains(paired, group, arms, suite.baseline)
         notes += _disagreements(judged, chosen)
@@ -122,6 +131,7 @@ def analyse(
             for f in findings
             if f.verdict in ("improved", "regressed")
         ]
+    on_methods = most_useful(on_methods)
     conclusions = [item for _, item in sorted(ranked, key=lambda pair: pair[0])]
     unpaired = count_unpaired(tried, suite.baseline)
     complete = any(suite.baseline in halves and len(halves) > 1 for halves in table.values())
@@ -132,7 +142,7 @@ def analyse(
         baseline=suite.baseline,
         findings=findings,
         conclusions=conclusions,
-        conclusion=f"{summary(checked)} {conclusions[0].sentence}".strip()
+        conclusion=f"{summary(checked)} {(on_methods or conclusions)[0].sentence}".strip()
         if complete and conclusions
         else f"{summary(checked)} {_nothing(suite, complete)}".strip(),
         set_values=set_values,
@@ -142,6 +152,9 @@ def analyse(
         unpaired=unpaired,
         seed=seed,
         notes=notes,
+        win_rates=rates,
+        methods=methods,
+        method_conclusions=on_methods,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import ValidationError
@@ -102,6 +103,26 @@ def judging_problems(suite: Suite, metrics: Mapping[str, Metric]) -> Iterator[Pr
             "Add one with metric, tau (such as 0.05) and why.",
         )
     others = [arm.name for arm in suite.arms if arm.name != suite.baseline]
+    for field in ("win_rate_of", "held_out"):
+        for i, name in enumerate(getattr(suite, field)):
+            if name not in names:
+                yield Problem((field, i), choice(name, names, f"unknown metric {name!r}"))
+    judged_by = {threshold.metric for threshold in suite.thresholds} | {suite.primary_quality}
+    for i, name in enumerate(suite.win_rate_of):
+        if name in metrics and metrics[name].scale == "set":
+            yield Problem(("win_rate_of", i), f"{name!r} is one number per set of clips; no block is won by it.")
+    for name in suite.held_out:
+        if name in names and name not in judged_by:
+            what = f"none for the held-out {name!r}: without one it would never regress."
+            yield Problem(("thresholds",), f"{what} Add one with metric, tau and why.")
+    if suite.training_score is not None and suite.training_score not in names:
+        what = choice(suite.training_score, names, f"unknown metric {suite.training_score!r}")
+        yield Problem(("training_score",), what)
+    if suite.training_score in suite.held_out:
+        yield Problem(("held_out",), f"{suite.training_score!r} chose what was trained on; it cannot be held out.")
+    for i, method in enumerate(suite.methods):
+        if not any(re.fullmatch(rf"{re.escape(method)}-s\d+", arm) for arm in others):
+            yield Problem(("methods", i), f"no arm is called {method}-s0, {method}-s1 and so on.")
     for i, expected in enumerate(suite.expectations):
         for name, known in ((expected.arm, others), (expected.worse_than, others), (expected.metric, names)):
             if name is not None and name not in known:

@@ -117,6 +117,10 @@ def _suite(file: SuiteFile, base: Suite | None, registry: Registry) -> Suite:
     expected = tuple(
         e for e in kept.get("expectations", ()) if e.metric in judged and {e.arm, e.worse_than} - {None} <= arms
     )
+    kept |= {key: tuple(m for m in kept.get(key, ()) if m in judged) for key in ("win_rate_of", "held_out")}
+    kept["methods"] = tuple(m for m in kept.get("methods", ()) if any(a.startswith(f"{m}-s") for a in arms))
+    if kept.get("training_score") not in judged:
+        kept["training_score"] = None
     return Suite(**{**kept, "thresholds": (*taken, *own), "expectations": expected})
 
 

@@ -153,6 +153,10 @@ class Suite(Data):
         negative_control: Arm that must be judged *regressed* in quality, or None.
         placebo: True for A/A suites, which must never say improved or regressed.
         expectations: Verdicts known before measuring; a note names every one that is not met.
+        win_rate_of: Metrics whose share of won blocks is told, too.
+        methods: Ways of training, each with arms ``<method>-s<training seed>`` that are put together as its seeds.
+        training_score: The metric that chose what the methods were trained on.
+        held_out: Metrics that never did: where one of them regressed, no method improved.
     """
 
     name: str
@@ -170,6 +174,10 @@ class Suite(Data):
     negative_control: str | None = None
     placebo: bool = False
     expectations: tuple[Expectation, ...] = ()
+    win_rate_of: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    training_score: str | None = None
+    held_out: tuple[str, ...] = ()
 
     @property
     def primaries(self) -> tuple[str, ...]:
@@ -278,7 +286,7 @@ class Metric:
         quality: True if it is a matter of quality (absent for random weights).
         machine: True for times, rates, memory and energy: what two runs, or two processes, do not measure side by side.
         packages: Distributions whose version can change its numbers; the context names them.
-        feature_space: For set metrics, the registered extractor.
+        feature_space: For set metrics, and for those of one case's videos, the registered extractor.
         distance: For set metrics, ``f(generated, reference) -> float`` on float64 feature rows.
         needs_full_rank: For set metrics, True if a verdict needs more clips than feature dimensions.
         per_frame: From a :class:`Made` to one value per generated frame, in order, where the metric has such; the
@@ -297,6 +305,9 @@ class Metric:
             :class:`harness.errors.NoValueError` where one is missing.
         needs: What of :class:`Made` a metric of quality reads beside the video: ``"reference"``, ``"caption"``; empty
             for one that judges a video alone.
+        within: For metrics of the videos of one case: from feature rows of its repetitions, float64
+            ``[repetitions >= 2, dimensions]`` in ``feature_space``, to one number. Such a metric has no value of a
+            trial (``compute`` returns None); a case is its block.
         told: True for what another tool measured and an importer reads from its files: it cannot be computed here, and
             has a value only of the cases that the tool judged by it.
     """
@@ -324,6 +335,7 @@ class Metric:
     combine: Callable[[Mapping[str, float | None]], float] | None = None
     needs: tuple[Literal["reference", "caption"], ...] = ("reference",)
     told: bool = False
+    within: Callable[[Any], float] | None = None
 
     def applies(self, made: Made) -> bool:
         """False for a clip of a world that the metric's network was not made for."""

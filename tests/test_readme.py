@@ -12,6 +12,7 @@ import pytest
 from harness import plan_suite, show_run, verify_run
 from harness.cli.facts import RunFacts
 from harness.cli.main import COMMANDS
+from harness.store.archive import file_data
 from harness.store.run_store import RunStore
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -166,5 +167,5 @@ def test_committed_runs_are_what_they_were_and_name_no_place_of_a_machine(run: P
     found = verify_run(str(run))
     old = RunStore.open(run).manifest.suite.name == "decoding-placeholders"  # its weights and suite have moved on
     assert [p for p in found.problems if not (old and p.what in ("weights", "manifest"))] == []
-    manifest = (run / "manifest.json").read_text()
+    manifest = file_data(run, "manifest.json").decode()
     assert not re.search(r'"/(?!proc|dev)[a-z]+/', manifest)

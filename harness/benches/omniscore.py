@@ -20,7 +20,7 @@ from harness.benches.rows import BenchRow, row
 from harness.errors import NoValueError
 from harness.metrics.omniscore.total import preset
 from harness.registry import REGISTRY, register
-from harness.scoring.rows import made_of
+from harness.scoring.values import made_of
 from harness.types import Metric
 from harness.videos.read import Reading, read_video
 
@@ -50,7 +50,7 @@ def dimensions() -> tuple[dict[str, Metric], dict[str, str]]:
     absent: dict[str, str] = {}
     for entry in REGISTRY.list("metric"):
         metric: Metric = entry.load()
-        if not metric.quality or metric.needs or metric.scale == "set" or metric.told:
+        if not metric.quality or metric.needs or metric.scale == "set" or metric.within or metric.told:
             continue
         lacking = missing_packages(metric) or missing_assets(metric)
         if lacking:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.stats.expected import Expected
+from harness.stats.methods import MethodConclusion, MethodFinding
+from harness.stats.win_rate import WinRate
 from harness.store.records import TrialRecord
 from harness.types import Conclusion, Data, Finding
 
@@ -74,6 +76,9 @@ class RunFacts(Data):
         conclusions: One per arm and group.
         conclusion: The whole in one sentence.
         expected: What fewer passes and the device's bound promise of each arm's speed.
+        win_rates: Share of blocks that an arm wins, where the suite asks for it.
+        methods: Training seeds put together, where the suite names methods.
+        method_conclusions: Whether each method improved, by its training score and the held-out ones.
         notes: What a reader must know, such as that quality verdicts are insensitive.
         problems: What is wrong with the files, such as a torn last line that was set aside.
     """
@@ -91,6 +96,9 @@ class RunFacts(Data):
     conclusions: tuple[Conclusion, ...]
     conclusion: str
     expected: tuple[Expected, ...] = ()
+    win_rates: tuple[WinRate, ...] = ()
+    methods: tuple[MethodFinding, ...] = ()
+    method_conclusions: tuple[MethodConclusion, ...] = ()
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 

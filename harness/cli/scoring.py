@@ -81,7 +81,7 @@ def score(
     folder, reference = Path(folder), None if reference is None else Path(reference)
     registry = load_builtin()
     known = {entry.name: entry for entry in registry.list("metric")}
-    asked_for = {name: _video_metric(name, known) for name in dict.fromkeys(metrics)}
+    asked_for = {name: video_metric(name, known) for name in dict.fromkeys(metrics)}
     names = dict.fromkeys(part for name, metric in asked_for.items() for part in (*metric.parts, name))
     chosen: dict[str, Metric] = {name: known[name].load() for name in names}
     if not chosen:
@@ -133,10 +133,16 @@ def _valid(known: dict[str, Any]) -> list[str]:
 
 def _of_videos(metric: Metric) -> bool:
     """True for what can be read off a video and another one, without knowing how they were made."""
-    return metric.quality and metric.name not in TOLD_BY_MAKERS and not metric.counts and not metric.told
+    of_one = metric.quality and metric.name not in TOLD_BY_MAKERS and metric.within is None
+    return of_one and not metric.counts and not metric.told
 
 
-def _video_metric(name: str, known: dict[str, Any]) -> Metric:
+def video_metric(name: str, known: dict[str, Any]) -> Metric:
+    """A metric that can be read off a video and another one, or a text.
+
+    Raises:
+        UsageError: None of that name, or one that needs to know how the video was made.
+    """
     if name not in known:
         raise unknown("metric", name, _valid(known), "diptych list metrics")
     metric: Metric = known[name].load()
@@ -144,6 +150,8 @@ def _video_metric(name: str, known: dict[str, Any]) -> Metric:
         needs = (
             "needs tokens or actions, which files do not hold" if metric.quality else "is measured while one is made"
         )
+        if metric.within is not None:
+            needs = "needs several videos of each prompt, which a run with repetitions has"
         if metric.told:
             needs = "is read from the result files of the tool that measures it (diptych import --help)"
         raise UsageError(f"metric {name!r} cannot be read off a video: it {needs}. Valid: {', '.join(_valid(known))}.")

@@ -136,7 +136,7 @@ def remove_runs(runs: Sequence[str], *, baselines: bool = False, results: str | 
 
 
 def pack_runs(runs: Sequence[str | Path], results: str | None = None) -> Changes:
-    """Pack the records of runs that are over, to a seventh of their bytes; everything reads them as before.
+    """Pack the files of runs that are over, to a seventh of their bytes; everything reads them as before.
 
     Args:
         runs: Paths, or unique prefixes of run ids.
@@ -153,7 +153,7 @@ def pack_runs(runs: Sequence[str | Path], results: str | None = None) -> Changes
     for run in runs:
         folder = find_run(run, results_root(results))
         before, after = pack(folder)
-        items.append(Item(path=str(folder), bytes=before - after, why=f"records packed to {after} of {before} bytes"))
+        items.append(Item(path=str(folder), bytes=before - after, why=f"packed to {after} of {before} bytes"))
     return Changes(items=tuple(items), bytes=sum(item.bytes for item in items))
 
 

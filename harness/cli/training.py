@@ -21,7 +21,7 @@ class TrainFacts(Data):
 
     Attributes:
         task: ``"tokenizer"``, ``"video-transformer"``, ``"text-video-transformer"``, ``"diagonal-finetune"``,
-            ``"idm"`` or ``"video-text"``.
+            ``"idm"``, ``"video-text"``, ``"state-reader"`` or ``"text-to-video"``.
         path: The weights (safetensors), of the step that training stopped at.
         sha256: Of that file.
         validation: Numbers on the validation split, by name.
@@ -154,6 +154,51 @@ def train_video_text(
     return _train("video-text", out, preset, seed, {**settings, "video": video, "text": text})
 
 
+def train_state_reader(out: Path, preset: str = "cpu", *, seed: int = 0, **settings: Any) -> TrainFacts:
+    """Train a state reader and write ``state_reader.safetensors`` under ``out``.
+
+    Args:
+        out: Folder of the training run.
+        preset: ``"cpu"``, ``"gpu"`` or ``"test"``.
+        seed: Of weights and batches, ≥ 0.
+        settings: Arguments of ``models.training.state_reader.train_state_reader``, and options to change in the preset.
+
+    Raises:
+        UsageError: Unknown preset or option, a world that does not tell what stands on its tiles, or a number out of
+            range.
+    """
+    return _train("state-reader", out, preset, seed, settings)
+
+
+def train_text_to_video(
+    out: Path,
+    preset: str = "cpu",
+    *,
+    seed: int = 0,
+    prediction: str = "epsilon",
+    shape: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> TrainFacts:
+    """Train a text-to-video diffusion model and write ``text_to_video.safetensors`` under ``out``.
+
+    Args:
+        out: Folder of the training run.
+        preset: ``"cpu"``, ``"gpu"`` or ``"test"``.
+        seed: Of weights and batches, ≥ 0.
+        prediction: ``"epsilon"``, ``"v"`` or ``"flow"``.
+        shape: Hyper-parameters to change, such as ``{"width": 96}``; see ``models.diffusion.shapes.DenoiserShape``.
+        settings: Arguments of ``models.training.text_to_video.train_text_to_video``, and options to change in the
+            preset.
+
+    Raises:
+        UsageError: Unknown preset, option, prediction or hyper-parameter, a world without captions, no diffusers, or
+            a number out of range.
+    """
+    if prediction not in ("epsilon", "v", "flow"):
+        raise unknown("prediction", prediction, ("epsilon", "v", "flow"), "diptych train text-to-video --help")
+    return _train("text-to-video", out, preset, seed, {**settings, "prediction": prediction, "shape": shape})
+
+
 def _train(task: str, out: Path, preset: str, seed: int, settings: Mapping[str, Any]) -> TrainFacts:
     if seed < 0:
         raise UsageError(f"the seed must be an integer of at least 0, not {seed}. Try: --seed 0")
@@ -197,6 +242,21 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
         first = error.errors()[0]
         raise UsageError(f"--set {first['loc'][0]}: {first['msg']}, not {first['input']!r}.") from error
     return {key: getattr(checked, key) for key in found}
+
+
+def parse_sizes(pairs: Sequence[str]) -> dict[str, int]:
+    """Read ``KEY=VALUE`` pairs as sizes of a network.
+
+    Raises:
+        UsageError: No ``=``, or a value that is no integer above 0.
+    """
+    found: dict[str, int] = {}
+    for pair in pairs:
+        key, _, value = pair.partition("=")
+        if not value.isdigit() or int(value) < 1:
+            raise UsageError(f"--shape takes KEY=INTEGER, not {pair!r}; such as --shape width=96")
+        found[key] = int(value)
+    return found
 
 
 def parse_shape(target: str, pairs: Sequence[str]) -> Any:

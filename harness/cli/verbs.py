@@ -184,6 +184,9 @@ def run_facts(
         conclusions=tuple(found.conclusions),
         conclusion=found.conclusion,
         expected=tuple(found.expected),
+        win_rates=tuple(found.win_rates),
+        methods=tuple(found.methods),
+        method_conclusions=tuple(found.method_conclusions),
         notes=tuple(found.notes),
         problems=tuple(problems),
     )

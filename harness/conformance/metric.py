@@ -151,10 +151,13 @@ def _declared(component: Component) -> str:
         component.registry.entry("metric", name)
     for name in metric.assets:
         component.registry.entry("asset", name)
-    if metric.scale != "set":
+    if metric.scale != "set" and metric.within is None:
         return f"{metric.unit}, {metric.direction} is better, analysed as {metric.scale}"
     space = metric.feature_space
-    require(space is not None and metric.distance is not None, "a set metric needs feature_space and distance")
+    require(
+        space is not None and (metric.distance is not None) != (metric.within is not None),
+        "a metric of several videos needs feature_space, and distance for sets or within for those of one case",
+    )
     component.registry.entry("extractor", str(space))
     if (metric.name == "fvd") != (space == "i3d"):
         require(False, f"fvd is the distance in I3D's logits and nothing else, not {metric.name}[{space}]")
@@ -175,6 +178,12 @@ def _deterministic(component: Component) -> str:
     require(same(one, other), f"the same clip gives {one} and then {other}")
     changed = [name for name, before in arrays.items() if not same(before, getattr(thing, name))]
     require(not changed, f"compute changes its input: {', '.join(changed)}")
+    if metric.within is not None:
+        rows = _rows(metric, 0)
+        first, second = free_of_global_state(lambda: metric.within(rows) if metric.within else None)
+        require(same(first, second), f"the same videos give {first} and then {second}")
+        require(same(_rows(metric, 0), rows), "within changes its input")
+        return f"twice {first} on {ROWS} rows, inputs as they were"
     if metric.distance is None:
         return f"twice {one}, inputs as they were"
     a, b = _rows(metric, 0), _rows(metric, 1)
@@ -195,10 +204,12 @@ def _finite(component: Component) -> str:
         ("flat", flat, flat),
     ):
         value = value_of(metric, made(video, reference))
-        if metric.scale == "set":
-            require(value is None, f"a set metric has no value of one clip, but compute gives {value}")
+        if metric.scale == "set" or metric.within is not None:
+            require(value is None, f"a metric of several videos has no value of one, but compute gives {value}")
         elif name != "flat":
             require(value is not None, f"compute gives None for a {name} clip with everything told")
+    if metric.within is not None:
+        require(math.isfinite(metric.within(_rows(metric, 0))), "within is not finite on random rows")
     if metric.distance is not None:
         for one, other in ((_rows(metric, 0), _rows(metric, 0)), (_rows(metric, 0), _rows(metric, 1))):
             require(math.isfinite(metric.distance(one, other)), "distance is not finite on two sets of random rows")
@@ -272,6 +283,12 @@ def _quality(component: Component) -> str:
         near, far = metric.distance(good, real), metric.distance(_spoilt(metric, good), real)
         require(sign * near > sign * far, f"far sets ({far:.4g}) are not worse than near ones ({near:.4g})")
         return f"near sets {near:.4g}, far ones {far:.4g}"
+    if metric.within is not None:
+        rows = _rows(metric, 0)
+        none, wide = metric.within(rows * 0 + rows[:1]), metric.within(rows)
+        require(sign * wide > sign * none, f"different videos ({wide:.4g}) are not better than one alone ({none:.4g})")
+        require(math.isclose(metric.within(rows[::-1]), wide), "the order of the videos changes it")
+        return f"one video, again and again, {none:.4g}; different ones {wide:.4g}"
     truth = clip()
     whole = value_of(metric, made(truth.copy(), truth))
     damaged = {name: value_of(metric, made(spoil(truth), truth)) for name, spoil in DAMAGES.items()}

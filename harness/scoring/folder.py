@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.errors import NoValueError
 from harness.scoring.estimates import mean_score, set_score
 from harness.scoring.facts import MetricScore, VideoScore
 from harness.scoring.kept import Kept, Row
 from harness.scoring.pairing import Found, stem
 from harness.scoring.rows import Question, row_of
+from harness.scoring.values import combine
 from harness.videos.reading import VideoError, VideoFacts
 
 Tell = Callable[[int, int, str], None]
@@ -94,12 +94,7 @@ def _scored_video(question: Question, video: Found, kept: Kept, scored: Scored) 
     reasons = {what: row.reasons[what] for what in (*single, *question.extractors) if what in row.reasons}
     reasons |= dict.fromkeys(question.pairs, without) if video.reference is None else {}
     scores = {metric: row.scores.get(metric) for metric in single}
-    for total, metric in question.composites.items():
-        assert metric.combine is not None
-        try:
-            scores[total] = metric.combine(scores)
-        except NoValueError as error:
-            reasons[total] = str(error)
+    combine(scores, question.composites, reasons)
     nothing = not any(space in row.features for space in question.extractors) and all(
         value is None for value in scores.values()
     )

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from harness.errors import DiptychError
 from harness.features import extract_rows
 from harness.files import file_sha256
 from harness.protocols import Extractor
 from harness.scoring.kept import Kept, Row, merged
-from harness.trial import metric_frame_values, metric_values
-from harness.types import Case, Made, Metric
+from harness.scoring.values import made_of, size, told, values_of
+from harness.types import Metric
 from harness.videos.read import Reading, ReadVideo, VideoError, check_openable, read_video
-
-NO_CASE = Case(name="score", group="score", model="")
 
 
 @dataclass(frozen=True)
@@ -156,7 +150,7 @@ def _feature_row(question: Question, video: Sight, key: str, kept: Kept) -> Row:
             rows = extract_rows(question.extractors[space], [found.frames])
             features[space] = [float(value) for value in next(iter(rows))]
         except Exception as error:  # noqa: BLE001 - what a network cannot do is told; the rest goes on
-            reasons[space] = _told(error)
+            reasons[space] = told(error)
             if isinstance(error, OSError | MemoryError):
                 continue
         by[space] = question.by[space]
@@ -179,42 +173,24 @@ def _value_row(
     if known is not None and not wanted:
         return known
     found = video.read()
-    scores: dict[str, float | None] = {}
-    frame_scores: dict[str, list[float]] = {}
-    reasons: dict[str, str] = {}
-    by: dict[str, str] = {}
     truth = None
     if reference is not None:
         try:
             truth = _truth(reference, question.reading, found)
         except VideoError as error:
-            told = dict.fromkeys(wanted, str(error))
+            reasons = dict.fromkeys(wanted, str(error))
             by = {name: question.by[name] for name in wanted}
-            return kept.add(Row(key=key, by=by, reasons=told, facts=found.facts))
+            return kept.add(Row(key=key, by=by, reasons=reasons, facts=found.facts))
     made = made_of(found.frames, None if truth is None else truth.frames, caption)
-    for name in wanted:
-        metric = {name: metrics[name]}
-        # nobody knows a video's world: who asks for a metric of some worlds says that it is of one
-        of_world = replace(made, world=next(iter(metrics[name].worlds), None))
-        why: dict[str, str] = {}
-        try:
-            by_frame = metric_frame_values(of_world, NO_CASE, metric, why)
-            scores |= metric_values(of_world, NO_CASE, metric, by_frame, why)
-            frame_scores |= by_frame
-            if scores[name] is None:
-                reasons[name] = why.get(name) or f"{name} has no value for {_size(found.frames)}"
-        except Exception as error:  # noqa: BLE001 - what a metric cannot do is told; the rest goes on
-            reasons[name] = _told(error)
-            if isinstance(error, OSError | MemoryError):
-                continue
-        by[name] = question.by[name]
+    values = values_of(made, {name: metrics[name] for name in wanted})
+    by = {name: question.by[name] for name in wanted if name not in values.failed}
     return kept.add(
         Row(
             key=key,
             by=by,
-            scores=scores,
-            frame_scores=frame_scores,
-            reasons=reasons,
+            scores=values.scores,
+            frame_scores=values.frame_scores,
+            reasons=values.reasons,
             facts=found.facts,
             reference_facts=None if truth is None else truth.facts,
         )
@@ -236,38 +212,7 @@ def _truth(reference: Path, reading: Reading, video: ReadVideo) -> ReadVideo:
         raise VideoError(f"its reference {error}") from error
     if truth.frames.shape != video.frames.shape:
         raise VideoError(
-            f"is {_size(video.frames)} and its reference {_size(truth.frames)}. Read both alike with --frames and "
+            f"is {size(video.frames)} and its reference {size(truth.frames)}. Read both alike with --frames and "
             "--size"
         )
     return truth
-
-
-def made_of(
-    video: NDArray[np.uint8], reference: NDArray[np.uint8] | None = None, caption: str | None = None
-) -> Made:
-    """What is known of a video of which nobody knows how it was made."""
-    return Made(
-        video=video,
-        reference=reference,
-        prompt=None,
-        seconds=[],
-        first_call_seconds=None,
-        prefill_seconds=None,
-        peak_memory_bytes=None,
-        counts={"frames": len(video)},
-        values={},
-        hashes={},
-        caption=caption,
-    )
-
-
-def _size(frames: NDArray[np.uint8]) -> str:
-    count, height, width = frames.shape[:3]
-    return f"{count} frame{'s' if count != 1 else ''} of {height}x{width}"
-
-
-def _told(error: Exception) -> str:
-    text = str(error).strip().split("\n")[0]
-    if isinstance(error, DiptychError | ValueError) and text:
-        return text.removeprefix("clip 0: ").removeprefix("clip 0 ")
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

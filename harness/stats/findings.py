@@ -186,6 +186,8 @@ class GroupAnalysis:
             # also where both arms finished but the metric does not apply: say which of the two
             both = any(k[0] == self.group and arm in v and self.baseline_of(arm) in v for k, v in self.table.items())
             why = f"no pair of trials has a value of {metric.name}" if both else "no complete pair"
+            if both and metric.within is not None:
+                why = f"no case has two videos of both arms with features in {metric.feature_space}"
             estimate = _with_reason(estimate, why)
         estimate, word = judge(estimate, metric, tau)
         return Finding(

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import Field
+
 from harness.stats.expected import Expected
+from harness.stats.methods import MethodConclusion, MethodFinding
+from harness.stats.win_rate import WinRate
 from harness.types import Conclusion, Data, Estimate, Finding
 
 TRUE_CONTINUATION = "true continuation"
@@ -41,6 +45,10 @@ class Analysis(Data):
         conclusion: One sentence for a reader: the most useful arm's.
         set_values: Raw and corrected set metrics of each arm.
         expected: Per group and arm, what fewer passes and the device's bound promise of its speed.
+        win_rates: Per group, arm and metric of the suite's ``win_rate_of``, the share of blocks that are won.
+        methods: Per group, method and metric, the training seeds put together.
+        method_conclusions: Per group and method, whether it improved by the rule of its training score and held-out
+            scores; the most useful first.
         finished: Trials that finished.
         failed: Trials that failed.
         unpaired: Finished trials whose partner is missing; kept on disk, left out here.
@@ -61,6 +69,9 @@ class Analysis(Data):
     unpaired: int
     seed: int
     notes: list[str]
+    win_rates: list[WinRate] = Field(default_factory=list)
+    methods: list[MethodFinding] = Field(default_factory=list)
+    method_conclusions: list[MethodConclusion] = Field(default_factory=list)
 
 
 class Unmatched(Data):

@@ -162,7 +162,12 @@ class LeftOut:
 
 
 def pair_values(table: Table, group: str, metric: Metric, arm: str, baseline: str) -> tuple[Pairs, LeftOut]:
-    """Pair the values of ``metric`` of two arms over the blocks of ``group``; and count what was left out."""
+    """Pair the values of ``metric`` of two arms over the blocks of ``group``; and count what was left out.
+
+    A metric of the videos of one case (``within``) has a pair a case: of the repetitions that both arms have.
+    """
+    if metric.within is not None:
+        return pair_cases(table, group, metric, arm, baseline), LeftOut(0, 0)
     new: list[float] = []
     old: list[float] = []
     cases: list[str] = []
@@ -183,6 +188,20 @@ def pair_values(table: Table, group: str, metric: Metric, arm: str, baseline: st
         old.append(reference)
         cases.append(case)
     return make_pairs(new, old, cases), LeftOut(missing, split)
+
+
+def pair_cases(table: Table, group: str, metric: Metric, arm: str, baseline: str) -> Pairs:
+    """Pair what ``metric.within`` says of each case's videos; a case with fewer than two in both arms has no pair."""
+    assert metric.within is not None
+    rows: dict[str, list[tuple[list[float], list[float]]]] = {}
+    for (name, case, _), halves in table.items():
+        if name == group and arm in halves and baseline in halves:
+            ours, theirs = (halves[which].features.get(str(metric.feature_space)) for which in (arm, baseline))
+            if ours is not None and theirs is not None and ours.generated and theirs.generated:
+                rows.setdefault(case, []).append((ours.generated, theirs.generated))
+    cases = [case for case, pairs in rows.items() if len(pairs) > 1]
+    new, old = ([metric.within(np.array([pair[half] for pair in rows[case]])) for case in cases] for half in (0, 1))
+    return make_pairs(new, old, cases)
 
 
 def feature_blocks(table: Table, group: str, space: str, arms: Iterable[str]) -> tuple[Block, ...]:

@@ -1,20 +1,49 @@
-"""Records of a run that is over, packed: a seventh of the bytes, the same lines, and read wherever they are.
+"""The files of a run that is over, packed: a seventh of the bytes, the same content, and read wherever they are.
 
-A run's folder holds ``trials.jsonl``, or ``trials.jsonl.gz`` in its place. Nothing is appended to a packed one.
+A run's folder holds ``manifest.json``, ``trials.jsonl`` and ``summary.json``, or each with ``.xz`` behind its name in
+its place. Where both are there the plain one counts. Nothing is appended to a packed run; ``unxz`` gives the files back.
 """
 
 from __future__ import annotations
 
-import gzip
-import json
+import lzma
 import os
-import zlib
 from pathlib import Path
 
 from harness.errors import DiptychError
 from harness.files import write_atomically
 from harness.store.lock import WriterLock
 from harness.store.names import LOCK, MANIFEST, PACKED, SUMMARY, TRIALS
+
+# no literal position bits: text has no alignment, and a hundredth goes
+FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "pb": 0}]
+
+
+def has_file(folder: str | Path, name: str) -> bool:
+    """Tell whether a run's folder has the file ``name``, plain or packed."""
+    plain = os.path.join(folder, name)  # strings: thousands of folders are asked when runs are listed
+    return os.path.exists(plain) or os.path.exists(plain + PACKED)
+
+
+def file_data(folder: Path, name: str) -> bytes:
+    """Return what a run's file ``name`` holds, plain or packed.
+
+    Raises:
+        DiptychError: The packed file is damaged.
+        OSError: There is neither, or it cannot be read.
+    """
+    try:
+        return (folder / name).read_bytes()
+    except FileNotFoundError as missing:
+        packed = folder / (name + PACKED)
+        try:
+            data = packed.read_bytes()
+        except FileNotFoundError:
+            raise missing from None
+    try:
+        return lzma.decompress(data, format=lzma.FORMAT_XZ)
+    except lzma.LZMAError as error:
+        raise DiptychError(f"{packed} is damaged ({error}); restore it from a copy.") from error
 
 
 def trials_data(folder: Path) -> bytes:
@@ -23,61 +52,59 @@ def trials_data(folder: Path) -> bytes:
     Raises:
         DiptychError: The packed file is damaged.
     """
-    plain, packed = folder / TRIALS, folder / PACKED
-    if plain.exists():
-        return plain.read_bytes()
-    if not packed.exists():
-        return b""
-    try:
-        return gzip.decompress(packed.read_bytes())
-    except (OSError, EOFError, zlib.error) as error:
-        raise DiptychError(f"{packed} is damaged ({error}); restore it from a copy.") from error
+    return file_data(folder, TRIALS) if has_file(folder, TRIALS) else b""
 
 
 def is_packed(folder: Path) -> bool:
     """Tell whether a run's records are packed, so that nothing can be added."""
-    return (folder / PACKED).exists() and not (folder / TRIALS).exists()
+    return (folder / (TRIALS + PACKED)).exists() and not (folder / TRIALS).exists()
 
 
 def pack(folder: Path) -> tuple[int, int]:
-    """Pack a run's records, and take the indentation out of its other files; equal records are equal bytes.
+    """Pack a run's manifest, records and summary; equal files are equal bytes.
 
     Returns:
-        Bytes of the records before and after.
+        Bytes of the three before and after.
 
     Raises:
-        DiptychError: There are none, another process writes them, or the folder cannot be written to.
+        DiptychError: There are no records, another process writes them, or the folder cannot be written to.
     """
-    plain = folder / TRIALS
-    if is_packed(folder):
-        _flatten(folder)
-        size = (folder / PACKED).stat().st_size
-        return size, size
-    if not plain.exists():
+    if not has_file(folder, TRIALS):
         raise DiptychError(f"{folder} has no records to pack.")
     lock = WriterLock(folder / LOCK)
+    before = bytes_of(folder)
     try:
+        plain = [folder / name for name in (MANIFEST, TRIALS, SUMMARY) if (folder / name).exists()]
+        if not plain:
+            return before, before
         owner = lock.acquire()
         if owner is not None:
             raise DiptychError(f"{folder.name} is being written by another process (pid {owner}); wait for its end.")
-        data = plain.read_bytes()
-        packed = gzip.compress(data, 9, mtime=0)
-        write_atomically(folder / PACKED, packed)
-        if gzip.decompress((folder / PACKED).read_bytes()) != data:
-            raise DiptychError(f"{folder / PACKED} does not read back as it was written; {plain} was kept.")
-        os.unlink(plain)
-        _flatten(folder)
+        for path in plain:
+            pack_file(path)
     except OSError as error:
         raise DiptychError(f"{folder} cannot be written: {error.strerror}.") from error
     finally:
         lock.release()
-    return len(data), len(packed)
+    return before, bytes_of(folder)
 
 
-def _flatten(folder: Path) -> None:
-    """Write manifest and summary on one line each: the same JSON, a quarter smaller."""
-    for path in (folder / MANIFEST, folder / SUMMARY):
-        if path.exists():
-            text = json.dumps(json.loads(path.read_bytes()), ensure_ascii=False, separators=(",", ":"))
-            if len(text.encode()) + 1 < path.stat().st_size:
-                write_atomically(path, text.encode() + b"\n")
+def pack_file(path: Path) -> None:
+    """Put a packed file in the place of a plain one, which goes once the packed one reads back as it was.
+
+    Raises:
+        DiptychError: It does not.
+        OSError: It cannot be read or written.
+    """
+    data = path.read_bytes()
+    packed = path.with_name(path.name + PACKED)
+    write_atomically(packed, lzma.compress(data, format=lzma.FORMAT_XZ, filters=FILTERS))
+    if lzma.decompress(packed.read_bytes(), format=lzma.FORMAT_XZ) != data:
+        raise DiptychError(f"{packed} does not read back as it was written; {path} was kept.")
+    path.unlink()
+
+
+def bytes_of(folder: Path) -> int:
+    """Return what a run's manifest, records and summary take on the disk, as they are there."""
+    files = [folder / (name + suffix) for name in (MANIFEST, TRIALS, SUMMARY) for suffix in ("", PACKED)]
+    return sum(file.stat().st_size for file in files if file.exists())

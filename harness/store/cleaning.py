@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import DiptychError
-from harness.store.archive import trials_data
+from harness.store.archive import file_data, has_file, trials_data
 from harness.store.index import folder_bytes
 from harness.store.lines import line_facts, sound_length
 from harness.store.locate import folders
@@ -111,7 +111,7 @@ def collect(root: Path, *, dry_run: bool) -> Found:
             items += remove_all(list(leftovers(Path(suite.path), SETTLED_SECONDS)), dry_run)
             for run in folders(suite.path):
                 folder = Path(run.path)
-                if not (folder / MANIFEST).exists():
+                if not has_file(folder, MANIFEST):
                     continue
                 try:
                     items += collect_run(folder, dry_run=dry_run)
@@ -163,9 +163,9 @@ def refuse_lost_records(folder: Path) -> None:
         DiptychError: Records are missing, and with them what the videos belong to.
     """
     try:
-        trials = json.loads((folder / SUMMARY).read_bytes())["trials"]
+        trials = json.loads(file_data(folder, SUMMARY))["trials"]
         told = int(trials["finished"]) + int(trials["failed"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (DiptychError, OSError, ValueError, KeyError, TypeError):
         return  # an interrupted run has no summary
     file = folder / TRIALS
     found = trials_data(folder).count(b"\n")

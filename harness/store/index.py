@@ -143,9 +143,9 @@ def key_of(folder: Path, root: Path) -> str:
 def stamps(folder: Path) -> tuple[Stamp, Stamp]:
     """Return the stamps of a run's content and of the space that it takes: times of change (ns) and sizes (bytes)."""
     content, space = [], []
-    content += list(stamp(os.path.join(folder, MANIFEST)))
-    plain = stamp(os.path.join(folder, TRIALS))
-    content += list(plain if any(plain) else stamp(os.path.join(folder, PACKED)))
+    for name in (MANIFEST, TRIALS):
+        plain = stamp(os.path.join(folder, name))
+        content += list(plain if any(plain) else stamp(os.path.join(folder, name + PACKED)))
     for name in ("", "samples"):
         space.append(stamp(os.path.join(folder, name))[0])
     return content, [*content, *space]

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.errors import UsageError, unknown
-from harness.store.names import MANIFEST
+from harness.store.archive import has_file
+from harness.store.names import MANIFEST, PACKED
 
 VARIABLE = "DIPTYCH_RESULTS"
 
@@ -37,7 +38,7 @@ def list_runs(root: Path) -> list[Path]:
         where = os.path.realpath(place)
         for suite in folders(place):
             for run in folders(suite.path):
-                if os.path.exists(os.path.join(run.path, MANIFEST)):
+                if has_file(run.path, MANIFEST):
                     real = os.path.join(where, suite.name, run.name)
                     if suite.is_symlink() or run.is_symlink():
                         real = os.path.realpath(real)
@@ -68,9 +69,9 @@ def find_run(run: str | Path, root: Path) -> Path:
     if not text.strip():
         raise UsageError("a run must be named: a path or the beginning of a run id. See: diptych results ls")
     path = Path(text).expanduser()
-    if path.name == MANIFEST and path.is_file():
+    if path.name in (MANIFEST, MANIFEST + PACKED) and path.is_file():
         return path.parent
-    if (path / MANIFEST).is_file():
+    if has_file(path, MANIFEST):
         return path
     runs = list_runs(root)
     names = {folder: (folder.name, f"{folder.parent.name}/{folder.name}") for folder in runs}

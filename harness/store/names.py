@@ -2,8 +2,9 @@
 
 MANIFEST = "manifest.json"
 TRIALS = "trials.jsonl"
-PACKED = "trials.jsonl.gz"
 TORN = "trials.torn"
 SUMMARY = "summary.json"
 SAMPLES = "samples"
 LOCK = ".lock"
+PACKED = ".xz"
+"""What a packed file's name has behind it."""

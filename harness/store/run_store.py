@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from harness.errors import DiptychError
 from harness.files import sync_folder, usable_folder, write_atomically
 from harness.store import video
-from harness.store.archive import is_packed, trials_data
+from harness.store.archive import file_data, is_packed, trials_data
 from harness.store.lines import format_line, format_manifest, parse_line, parse_manifest, sound_end, sound_length
 from harness.store.lock import WriterLock
 from harness.store.names import LOCK, MANIFEST, PACKED, SAMPLES, SUMMARY, TORN, TRIALS
@@ -103,7 +103,7 @@ class RunStore:
         """
         file = path / MANIFEST
         try:
-            data = file.read_bytes()
+            data = file_data(path, MANIFEST)
         except (FileNotFoundError, NotADirectoryError):
             raise DiptychError(
                 f"{path} is not a run: it has no {MANIFEST}. A run is a folder results/<suite>/<run-id>."
@@ -121,7 +121,7 @@ class RunStore:
         if self._trials is not None:
             return
         if is_packed(self.path):
-            raise DiptychError(f"{self.path} is packed, and takes nothing more. To go on: gunzip {self.path / PACKED}")
+            raise DiptychError(f"{self.path} is packed, and takes nothing more. To go on: unxz {self.path}/*{PACKED}")
         try:
             owner = self._lock.acquire()
             if owner is not None:

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from harness.errors import DiptychError
-from harness.store.archive import is_packed, trials_data
+from harness.store.archive import file_data, is_packed, trials_data
 from harness.store.lines import damaged_line, first_line, line_facts, manifest_facts, parse_manifest, sound_length
 from harness.store.migrations import RESTORE
 from harness.store.names import MANIFEST, TRIALS
@@ -156,7 +156,7 @@ def scan(folder: Path) -> Scan:
         DiptychError: Its manifest or a line in the middle is damaged, or a newer version wrote it.
     """
     try:
-        head = read_head((folder / MANIFEST).read_bytes(), str(folder / MANIFEST))
+        head = read_head(file_data(folder, MANIFEST), str(folder / MANIFEST))
         read = read_rows(folder)
     except OSError as error:
         raise DiptychError(f"{folder} cannot be read: {error.strerror}.") from error

@@ -11,6 +11,7 @@ from typing import Any
 from harness.errors import DiptychError
 from harness.provenance import code_facts, installed_packages
 from harness.result import analysed, summary_facts
+from harness.store.archive import file_data, has_file
 from harness.store.names import SUMMARY, TRIALS
 from harness.store.records import Manifest, TrialRecord
 from harness.store.run_store import RunStore
@@ -41,8 +42,7 @@ def check_summary(
     store: RunStore, records: Mapping[int, TrialRecord], metrics: Mapping[str, Metric], notes: Notes
 ) -> None:
     """Derive the summary again and hold it against ``summary.json``."""
-    file = store.path / SUMMARY
-    if not file.exists():
+    if not has_file(store.path, SUMMARY):
         planned = len(store.manifest.plan.trials)
         whole = len(records) == planned
         why = f"the run is not finished ({len(records)} of {planned} trials)" if not whole else f"none; {REBUILD}"
@@ -50,9 +50,9 @@ def check_summary(
         return
     remedy = f"{REBUILD} {store.path}"
     try:
-        stored = json.loads(file.read_bytes())
+        stored = json.loads(file_data(store.path, SUMMARY))
         assert isinstance(stored, dict)
-    except (ValueError, AssertionError, OSError) as error:
+    except (ValueError, AssertionError, OSError, DiptychError) as error:
         notes.problem("summary", SUMMARY, f"it cannot be read ({error}); {remedy}")
         return
     told = told_trials(stored)

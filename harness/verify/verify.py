@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.errors import DiptychError, unknown
 from harness.progress import Progress
 from harness.registry import Registry
+from harness.store.archive import file_data
 from harness.store.names import MANIFEST
 from harness.store.records import Manifest
 from harness.store.run_store import RunStore
@@ -82,7 +83,7 @@ def verify(
         again = rerun(
             store, records, blocks, metrics, registry, notes, progress=progress, across_contexts=across_contexts
         )
-    version = json.loads((folder / MANIFEST).read_bytes())["schema_version"]
+    version = json.loads(file_data(folder, MANIFEST))["schema_version"]
     return verification(folder, manifest.run_id, version, notes, again)
 
 

@@ -133,6 +133,11 @@ ZOO: dict[str, tuple[str, int, str]] = {
         949218,
         "held-out video-text judge of crafter-9x9",
     ),
+    "state_reader_crafter.safetensors": (
+        "1ef1b54183c1cd5db416ac3d5b1e23017727c7435faa702a8d78b38597a14bf1",
+        16878,
+        "state reader of crafter-9x9: what stands on every tile",
+    ),
 }
 """File → SHA-256, bytes, what it is."""
 

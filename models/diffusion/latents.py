@@ -1,4 +1,4 @@
-"""The latent space of the zoo's diffusion models: a tokenizer's codes, standardised; decoding takes the nearest code."""
+"""The latent space of the zoo's diffusion models: a tokenizer's codes, standardised; decoding takes the nearest."""
 
 from __future__ import annotations
 

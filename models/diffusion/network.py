@@ -59,7 +59,8 @@ class Block(nn.Module):
         found = F.scaled_dot_product_attention(query, key, value, attn_mask=present[:, None, None])
         states = states + self.cross_out(found.transpose(1, 2).flatten(2))
         inner = F.layer_norm(states, states.shape[-1:]) * (1 + inner_scale) + inner_shift
-        return states + inner_gate * self.down(F.gelu(self.up(inner)))
+        out: Tensor = states + inner_gate * self.down(F.gelu(self.up(inner)))
+        return out
 
 
 class WordBlock(nn.Module):
@@ -165,7 +166,8 @@ class Denoiser(nn.Module):
         shift, scale = (moved[:, None] + self.moved)[:, :, None].unbind(1)
         out = self.patch_out(F.layer_norm(states, states.shape[-1:]) * (1 + scale) + shift)
         squares = out.unflatten(1, (frames, rows // patch, columns // patch)).unflatten(-1, (channels, patch, patch))
-        return squares.permute(0, 4, 1, 2, 5, 3, 6).reshape(latents.shape)
+        found: Tensor = squares.permute(0, 4, 1, 2, 5, 3, 6).reshape(latents.shape)
+        return found
 
     def _times(self, timesteps: Tensor) -> Tensor:
         """States of timesteps, ``[B, width]``: sines and cosines of periods from 1 to 10,000, then two layers."""

@@ -1,8 +1,8 @@
 """What a denoiser learns to predict, and how data becomes noise: diffusers' schedulers do the arithmetic.
 
-ε and v (Salimans & Ho, arXiv 2202.00512) use the noise schedule of latent diffusion, as VideoCrafter does; flow matching
-goes in a straight line from data to noise. A timestep is what the network is told: 0 to 999, for flow any number of
-(0, 1000).
+ε and v (Salimans & Ho, arXiv 2202.00512) use the noise schedule of latent diffusion, as VideoCrafter does; flow
+matching goes in a straight line from data to noise. A timestep is what the network is told: 0 to 999, for flow any
+number of (0, 1000).
 """
 
 from __future__ import annotations
@@ -47,9 +47,11 @@ def schedulers() -> Any:
         UsageError: diffusers is not installed.
     """
     try:
-        import diffusers.schedulers  # noqa: PLC0415 - an optional package
+        import diffusers.schedulers
     except ImportError as error:
-        raise UsageError(f"text-to-video diffusion needs diffusers ({error}): pip install 'diptych[alignment]'") from error
+        raise UsageError(
+            f"text-to-video diffusion needs diffusers ({error}): pip install 'diptych[alignment]'"
+        ) from error
     return diffusers.schedulers
 
 

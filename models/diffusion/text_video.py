@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from harness.cache import cache_root
 from harness.errors import DiptychError, UsageError
 from harness.registry import REGISTRY
 from models.diffusion.latents import CodeSpace
@@ -22,6 +23,9 @@ from models.tokenizers.loading import load_tokenizer
 from models.video_text.words import word_ids
 from models.weights import load_network, weights_sha256, write_weights
 from models.zoo.cards import TextVideoModel as TextVideoCard
+
+ALIGNED = "aligned.safetensors"
+"""What ``diptych align train`` writes into its folder."""
 
 
 class TextVideoModel:
@@ -153,7 +157,9 @@ def load_denoiser(file_name: str, device: str = "cpu") -> Denoiser:
     return load_network(file_name, device, DenoiserShape, Denoiser, "a text-to-video denoiser")
 
 
-def load_text_video(name: str, device: str = "cpu", *, weights: str | None = None, merge: bool = True) -> TextVideoModel:
+def load_text_video(
+    name: str, device: str = "cpu", *, weights: str | None = None, merge: bool = True
+) -> TextVideoModel:
     """Load a registered text-to-video model.
 
     Args:
@@ -173,11 +179,16 @@ def load_text_video(name: str, device: str = "cpu", *, weights: str | None = Non
     model = TextVideoModel(card, load_denoiser(card.weights, device), weights_sha256(card.weights))
     if weights is not None:
         path = Path(zoo_file(card, weights))
-        from models.alignment.adapters import apply_aligned  # noqa: PLC0415 - needs peft
+        from models.alignment.adapters import apply_aligned
 
         apply_aligned(model.network, path, model.weights_sha256, merge=merge)
         model.aligned_sha256 = weights_sha256(str(path))
     return model
+
+
+def aligned_folder(model: str, weights: str) -> Path:
+    """Where weights of a name are looked for that the card of their model does not have."""
+    return cache_root() / "alignment" / model / weights
 
 
 def zoo_file(card: TextVideoCard, weights: str) -> str:
@@ -190,8 +201,11 @@ def zoo_file(card: TextVideoCard, weights: str) -> str:
         return card.finetunes[weights]
     if Path(weights).is_file():
         return weights
+    own = aligned_folder(card.name, weights)
+    if (own / ALIGNED).is_file():
+        return str(own / ALIGNED)
     have = ", ".join(card.finetunes) or "none"
     raise DiptychError(
-        f"there are no weights {weights!r} for model {card.name!r}: neither one of its own ({have}) nor a file. "
-        "Make some: diptych align train --help"
+        f"there are no weights {weights!r} for model {card.name!r}: neither one of its own ({have}), "
+        f"nor a file, nor trained into {own}. Make them: diptych align train --out {own} (--help has the methods)"
     )

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from pydantic import ValidationError
 from torch import Tensor
 
-from harness.errors import UsageError
+from harness.errors import UsageError, unknown
 from harness.files import usable_folder
 from harness.registry import REGISTRY
 from models.diffusion.latents import CodeSpace
@@ -122,13 +122,19 @@ def train_text_to_video(
     means = tuple(round(value, 4) for value in codes.flatten(0, 3).mean(0).tolist())
     stds = tuple(round(value, 4) for value in codes.flatten(0, 3).std(0).tolist())
     told: dict[str, Any] = {"words": SCENE_WORDS, "example": EXAMPLE, "max_words": MOST_WORDS}
-    made = DenoiserShape(
-        prediction=prediction, latent_mean=means, latent_std=stds, **told, **{**sizes, **(shape or {})}
-    )
+    strange = [name for name in shape or {} if name not in DenoiserShape.model_fields or name in told]
+    if strange:
+        raise unknown("hyper-parameter", strange[0], [name for name in DenoiserShape.model_fields if name not in told])
+    try:
+        made = DenoiserShape(
+            prediction=prediction, latent_mean=means, latent_std=stds, **told, **{**sizes, **(shape or {})}
+        )
+    except ValidationError as error:
+        raise UsageError(f"--shape: {error.errors()[0]['msg']}.") from error
     objective = make_objective(prediction)
     space = CodeSpace(tokenizer, made.latent_mean, made.latent_std)
     model = Denoiser(made).reset(torch.Generator().manual_seed(seed)).to(options.device)
-    ids, held_out_ids = word_ids_of(made, data.captions), word_ids_of(made, held_out.captions)
+    ids, held_out_ids = word_ids(made, data.captions), word_ids(made, held_out.captions)
 
     def loss(step: int, part: int, parts: int) -> Tensor:
         rng = np.random.default_rng([seed, step])
@@ -168,11 +174,6 @@ def train_text_to_video(
     return results
 
 
-def word_ids_of(shape: DenoiserShape, captions: list[str]) -> NDArray[np.int64]:
-    """Word ids int64 ``[N, max_words]``."""
-    return word_ids(shape, captions)
-
-
 def denoising_error(
     model: Denoiser, objective: Any, latents: Tensor, words: Tensor, generator: torch.Generator
 ) -> Tensor:
@@ -182,4 +183,5 @@ def denoising_error(
     times = objective.draw_timesteps(len(latents), generator)
     latents, noise, times = latents.to(device), noise.to(device), times.to(device)
     found = model(objective.noised(latents, noise, times), times, words.to(device))
-    return (found.float() - objective.target(latents, noise, times)).square().flatten(1).mean(1)
+    error: Tensor = (found.float() - objective.target(latents, noise, times)).square().flatten(1).mean(1)
+    return error

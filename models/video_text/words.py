@@ -5,14 +5,30 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UsageError
-from models.video_text.shapes import VideoTextShape
 
 PAD = 0
+
+
+class Words(Protocol):
+    """The closed vocabulary of a network."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """In the order of their ids from 1."""
+
+    @property
+    def max_words(self) -> int:
+        """Most words of a caption."""
+
+    @property
+    def example(self) -> str:
+        """A caption in these words."""
 
 
 def split_words(caption: str) -> list[str]:
@@ -20,7 +36,7 @@ def split_words(caption: str) -> list[str]:
     return [word for word in re.split(r"[\s,;.]+", caption.lower()) if word]
 
 
-def word_ids(shape: VideoTextShape, captions: Sequence[str]) -> NDArray[np.int64]:
+def word_ids(shape: Words, captions: Sequence[str]) -> NDArray[np.int64]:
     """Word ids from 1, int64 ``[captions, max_words]``, padded with 0.
 
     Raises:

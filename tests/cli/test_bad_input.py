@@ -42,6 +42,7 @@ MISTAKES = {
     "wrong type": (("train", "tokenizer", "--out", "o", "--set", "threads=many"), 2, ["threads", "'many'"]),
     "impossible steps": (("train", "tokenizer", "--out", "o", "--preset", "test", "--steps", "0"), 2, ["steps"]),
     "negative training seed": (("train", "tokenizer", "--out", "o", "--seed", "-2"), 2, ["-2"]),
+    "impossible skip": (("train", "state-reader", "--out", "o", "--skip", "-1", "--preset", "test"), 2, ["skip", "-1"]),
     "impossible reach": (("train", "idm", "--out", "o", "--reach", "-1"), 2, ["--reach", "-1"]),
     "no tile": (("train", "idm", "--out", "o", "--tile-pixels", "0"), 2, ["--tile-pixels", "0"]),
     "tiles that do not fit": (("train", "idm", "--out", "o", "--tile-pixels", "7"), 2, ["7 pixels", "--tile-pixels 8"]),

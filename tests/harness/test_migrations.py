@@ -14,6 +14,7 @@ from harness.cli.builtin import load_builtin
 from harness.errors import DiptychError
 from harness.files import file_sha256
 from harness.provenance import comparability_key, declaration_sha256
+from harness.store.archive import file_data
 from harness.store.migrations import FIRST_VERSION, STEPS, key_of_versions_1_and_2, migrated
 from harness.store.records import SCHEMA_VERSION, Manifest, TrialRecord
 from harness.store.run_store import RunStore
@@ -45,9 +46,9 @@ FILES_2 = {
 }
 
 
-def manifests_of_version(version: int) -> list[Path]:
-    found = [*ROOT.glob("results/baselines/*/*/manifest.json"), *GOLDEN.glob("*/*/manifest.json")]
-    return [path for path in found if json.loads(path.read_text())["schema_version"] == version]
+def runs_of_version(version: int) -> list[Path]:
+    found = [*ROOT.glob("results/baselines/*/*"), *GOLDEN.glob("*/*")]
+    return [folder for folder in found if json.loads(file_data(folder, "manifest.json"))["schema_version"] == version]
 
 
 def test_there_is_exactly_one_step_for_every_older_version() -> None:
@@ -150,11 +151,11 @@ def test_reading_rewrites_nothing(tmp_path: Path) -> None:
     assert after == before
 
 
-@pytest.mark.parametrize("file", manifests_of_version(1), ids=lambda path: path.parent.name)
-def test_keys_of_version_1_become_those_of_the_same_question_today(file: Path) -> None:
-    old = json.loads(file.read_text())
+@pytest.mark.parametrize("folder", runs_of_version(1), ids=lambda path: path.name)
+def test_keys_of_version_1_become_those_of_the_same_question_today(folder: Path) -> None:
+    old = json.loads(file_data(folder, "manifest.json"))
     assert key_of_versions_1_and_2(old) == old["comparability_key"]
-    manifest = RunStore.open(file.parent).manifest
+    manifest = RunStore.open(folder).manifest
     assert manifest.comparability_key != old["comparability_key"]  # a limit on repeats is part of the question now
     assert manifest.comparability_key == comparability_key(manifest.suite, manifest.plan, manifest.context)
 
@@ -234,8 +235,8 @@ def test_what_is_not_what_its_version_says_is_damaged(tmp_path: Path) -> None:
             RunStore.open(copied)
 
 
-@pytest.mark.parametrize("file", manifests_of_version(1), ids=lambda path: path.parent.name)
-def test_a_declaration_of_version_1_gets_the_hash_of_what_is_found(file: Path) -> None:
+@pytest.mark.parametrize("folder", runs_of_version(1), ids=lambda path: path.name)
+def test_a_declaration_of_version_1_gets_the_hash_of_what_is_found(folder: Path) -> None:
     """Which proves nothing of that run, and must be today's recipe all the same."""
-    manifest = RunStore.open(file.parent).manifest
+    manifest = RunStore.open(folder).manifest
     assert manifest.declaration_sha256 == declaration_sha256(manifest.suite)

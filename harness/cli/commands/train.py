@@ -14,8 +14,11 @@ from harness.cli.training import (
     TrainFacts,
     parse_settings,
     parse_shape,
+    parse_sizes,
     train_diagonal_finetune,
     train_idm,
+    train_state_reader,
+    train_text_to_video,
     train_text_video_transformer,
     train_tokenizer,
     train_video_text,
@@ -218,6 +221,34 @@ def idm_command(
     _tell(output, train_idm(out, preset, seed=seed, tile_pixels=tile_pixels, reach=reach, **settings))
 
 
+@command.command("text-to-video")
+@click.option("--world", default="crafter-9x9", show_default=True, help="World to learn from; it must have captions.")
+@click.option("--prediction", default="epsilon", show_default=True, help="What is predicted: epsilon, v or flow.")
+@click.option("--frames", type=int, default=8, show_default=True, help="Frames of a video.")
+@click.option(
+    "--shape", "shapes", metavar="KEY=INTEGER", multiple=True, help="A size, such as width=96; may be repeated."
+)
+@training_options
+@common
+@click.pass_obj
+def text_to_video_command(
+    output: Output,
+    /,
+    world: str,
+    prediction: str,
+    frames: int,
+    shapes: tuple[str, ...],
+    out: Path,
+    preset: str,
+    seed: int,
+    **others: Any,
+) -> None:
+    """Train a text-to-video diffusion model on a world's captioned clips."""
+    settings = _settings(**others) | {"world": world, "frames": frames}
+    sizes = parse_sizes(shapes)
+    _tell(output, train_text_to_video(out, preset, seed=seed, prediction=prediction, shape=sizes or None, **settings))
+
+
 @command.command("video-text")
 @click.option("--world", default="crafter-9x9", show_default=True, help="World to learn from; it must have captions.")
 @click.option("--video", default="tiles", show_default=True, help="Video encoder: tiles or volume.")
@@ -241,6 +272,20 @@ def video_text_command(
     """Train a contrastive video-text network: how well a caption fits a clip."""
     settings = _settings(**others) | {"world": world, "skip": skip}
     _tell(output, train_video_text(out, preset, seed=seed, video=video, text=text, **settings))
+
+
+@command.command("state-reader")
+@click.option("--world", default="crafter-9x9", show_default=True, help="World to learn from; it must tell its tiles.")
+@click.option("--skip", type=int, default=0, show_default=True, help="Training clips left to other networks.")
+@training_options
+@common
+@click.pass_obj
+def state_reader_command(
+    output: Output, /, world: str, skip: int, out: Path, preset: str, seed: int, **others: Any
+) -> None:
+    """Train a state reader: what stands on every tile of a frame."""
+    settings = _settings(**others) | {"world": world, "skip": skip}
+    _tell(output, train_state_reader(out, preset, seed=seed, **settings))
 
 
 def _settings(pairs: tuple[str, ...], resume: bool, stop_after: int | None, **changes: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The zoo's video-text networks of Crafter: the scorer, and the judge that shares neither clips, seed nor layers."""
+"""The zoo's text scorers of Crafter: a video-text network, its held-out judge, and a reader of the state."""
 
 from harness.registry import register
 
@@ -13,4 +13,10 @@ register(
     "video-text-crafter-judge",
     summary="the same by the held-out judge: 3-D convolutions and recurrent text, other clips, another seed",
     target="models.video_text.scorer:video_text_crafter_judge",
+)
+register(
+    "text-scorer",
+    "state-crafter",
+    summary="which share of a caption of Crafter holds, from what is read off the clip: tiles by a classifier, actions",
+    target="models.state.scorer:state_crafter",
 )

@@ -1,0 +1,17 @@
+"""``diptych align``: preferences from a model's own videos, and what is trained on them."""
+
+from __future__ import annotations
+
+import click
+
+from harness.cli.commands.align_collect import command as collect_command
+from harness.cli.commands.align_pairs import command as pairs_command
+
+
+@click.group("align")
+def command() -> None:
+    """Align a text-to-video model with preferences among its own videos (VideoDPO)."""
+
+
+command.add_command(collect_command)
+command.add_command(pairs_command)
