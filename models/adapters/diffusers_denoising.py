@@ -196,9 +196,9 @@ def _cogvideox(pipeline: Any, network: nn.Module, noised: Tensor, timesteps: Ten
 
 
 def _wan(_pipeline: Any, network: nn.Module, noised: Tensor, timesteps: Tensor, condition: Tensor) -> Tensor:
-    out: Tensor = network(
-        hidden_states=noised, timestep=timesteps, encoder_hidden_states=condition, return_dict=False
-    )[0]
+    out: Tensor = network(hidden_states=noised, timestep=timesteps, encoder_hidden_states=condition, return_dict=False)[
+        0
+    ]
     return out
 
 
