@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import math
 
 import numpy as np
 import pytest
 import torch
 
-from harness.errors import UsageError
+from harness.errors import DiptychError, UsageError
 from harness.types import Repeats
 
 pytest.importorskip("diffusers", reason="the package diffusers is not installed")
@@ -33,7 +34,7 @@ TRAINED = {
 def preferences(model: PipelineModel) -> Preferences:
     videos = [model.sample(CAPTIONS, seeds) for seeds in ((1, 2), (3, 4))]
     winners, losers = (video.latents for video in videos)
-    return Preferences(CAPTIONS, winners, losers, torch.tensor([1.0, 3.0], dtype=torch.float64), "0" * 64)
+    return Preferences(CAPTIONS, winners, losers, torch.full((2,), 2.0, dtype=torch.float64), "0" * 64)
 
 
 @pytest.mark.parametrize("name", TRAINED)
@@ -43,19 +44,21 @@ def test_dpo_trains_a_pipelines_denoiser_and_its_weights_are_an_arm(name, tmp_pa
     options = ALIGN_PRESETS["test"].model_copy(
         update={"steps": 3, "batch": 2, "accumulate": 1, "targets": TRAINED[name], "validate_every": 3, "beta": 50.0}
     )
-    before = train_aligned(model, pairs, options, tmp_path, seed=0)
-    first = next(line for line in (tmp_path / "curves.csv").read_text().splitlines() if ",loss," in line)
-    assert float(first.split(",")[-1]) == pytest.approx(math.log(2) * 2, rel=0.6), "weights 1 and 3 of log 2"
-    assert before.path.is_file()
+    trained = train_aligned(model, pairs, options, tmp_path, seed=0)
+    with (tmp_path / "curves.csv").open(newline="") as file:
+        losses = [float(row["value"]) for row in csv.DictReader(file) if row["name"] == "loss"]
+    assert losses[0] == pytest.approx(2 * math.log(2), rel=1e-5), "B is zero: all pairs have log 2, weighed by 2"
+    assert losses[-1] != losses[0]
+    assert trained.path.is_file()
     maker = DiffusersMaker("cpu", 1)
     videos = []
-    for params in ({}, {"weights": str(before.path)}):
+    for params in ({}, {"weights": str(trained.path)}):
         maker.check(arm(**params), case(name))
         videos.append(maker.make(arm(**params), case(name), 5, Repeats()))
     assert videos[0].hashes["noise"] == videos[1].hashes["noise"]
     assert videos[0].hashes["weights"] != videos[1].hashes["weights"]
-    with pytest.raises(Exception, match="they belong to another model"):
-        maker.check(arm(weights=str(before.path)), case("tiny:cogvideox" if name != "tiny:cogvideox" else "tiny:wan"))
+    with pytest.raises(DiptychError, match="they belong to another model"):
+        maker.check(arm(weights=str(trained.path)), case("tiny:cogvideox" if name != "tiny:cogvideox" else "tiny:wan"))
 
 
 def test_a_sample_is_its_seeds_and_its_own(tmp_path):
