@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Trains everything in models/zoo from scratch, as the model cards say. Hours on two CPU cores; a run that was stopped goes
-# on with --resume. Copies nothing into the zoo: compare first.
+# on with --resume. Copies nothing into the zoo: compare first. Files of more than 2 MB go there packed: copy FILE to its name
+# in models/zoo, `python -m models.zoo.pack models/zoo/FILE`, take FILE out again, and give it its row in models/assets/zoo.py.
 #
 #   dev/train_zoo.sh [FOLDER]      (default ./training, which git ignores)
 set -euo pipefail

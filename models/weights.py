@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from harness.assets.packed import REINSTALL, packed_path, unpacked, unpacked_path
 from harness.device import parse_device
 from harness.errors import DiptychError
 from harness.files import file_sha256, write_atomically
@@ -26,16 +27,25 @@ HEADER = "diptych"  # one key: safetensors writes several in any order, and then
 
 
 def zoo_path(file_name: str) -> Path:
-    """A weight file of the zoo by its name, or any path that exists.
+    """A weight file of the zoo by its name, unpacked into the cache if it ships packed, or any path that exists.
 
     Raises:
-        DiptychError: Neither; names the weight files that the zoo has.
+        DiptychError: Neither; names the weight files that the zoo has. Or it ships packed, and is damaged, or the cache
+            cannot be written.
     """
-    for path in (ZOO / file_name, Path(file_name)):
-        if path.is_file():
-            return path
-    have = ", ".join(sorted(p.name for p in ZOO.glob("*.safetensors"))) or "none"
+    if (ZOO / file_name).is_file():
+        return ZOO / file_name
+    if _packed(file_name):
+        return unpacked(packed_path(ZOO / file_name), SHIPPED[file_name][0])
+    if Path(file_name).is_file():
+        return Path(file_name)
+    plain = (path.name for path in ZOO.glob("*.safetensors"))
+    have = ", ".join(sorted({*plain, *filter(_packed, SHIPPED)})) or "none"
     raise DiptychError(f"there are no weights {file_name!r}. Weights in the zoo: {have}. See: diptych list models")
+
+
+def _packed(file_name: str) -> bool:
+    return file_name in SHIPPED and packed_path(ZOO / file_name).is_file()
 
 
 def weights_sha256(file_name: str) -> str:
@@ -57,11 +67,13 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         DiptychError: Not a safetensors file (nothing else is ever loaded), a damaged header, or a file of the zoo with
             other bytes than it was shipped with; names both hashes.
     """
-    if path.parent == ZOO and path.name in SHIPPED and (found := file_sha256(path)) != SHIPPED[path.name][0]:
-        raise DiptychError(
-            f"{path} has SHA-256 {found}, expected {SHIPPED[path.name][0]}: it is damaged or was changed. "
-            "Install Diptych again, or in a clone: git checkout models/zoo"
-        )
+    expected = SHIPPED[path.name][0] if path.name in SHIPPED else None
+    plain = path.parent == ZOO
+    if expected is not None and (plain or path == unpacked_path(path.name, expected)):
+        found, remedy = file_sha256(path), REINSTALL if plain else "Delete it: it is unpacked again."
+        if found != expected:
+            problem = f"{path} has SHA-256 {found}, expected {expected}: it is damaged or was changed."
+            raise DiptychError(f"{problem} {remedy}")
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping

@@ -1,4 +1,7 @@
-"""Where an asset lies now: shipped with Diptych, in the cache, or in a mirror folder. Nothing is downloaded here."""
+"""Where an asset lies now: shipped with Diptych, in the cache, or in a mirror folder. Nothing is downloaded here.
+
+What ships packed (:mod:`harness.assets.packed`) is unpacked into the cache when it is looked for.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.assets.packed import packed_path, unpacked
 from harness.assets.types import Asset
 from harness.cache import cache_root
 from harness.errors import DiptychError
@@ -72,6 +76,7 @@ def asset_path(name: str, registry: Registry = REGISTRY) -> Path:
         UsageError: No such asset.
         AbsentError: It is not on this machine.
         WrongHashError: It is here with other bytes than the table says; names both hashes.
+        PackedError: It ships packed, and is damaged, or the cache cannot be written.
     """
     return locate(find_asset(name, registry)).path
 
@@ -81,16 +86,23 @@ def asset_sha256(name: str, registry: Registry = REGISTRY) -> str:
     return locate(find_asset(name, registry)).sha256
 
 
-def locate(asset: Asset) -> Located:
-    """Find and check a file.
+def locate(asset: Asset, *, thorough: bool = False) -> Located:
+    """Find and check a file; one that ships packed is unpacked into the cache.
+
+    Args:
+        asset: The table's row.
+        thorough: Check a packed file also where the cache has it unpacked.
 
     Raises:
         AbsentError: It is not on this machine.
         WrongHashError: The first place that has it has other bytes.
+        PackedError: It ships packed, and is damaged, or the cache cannot be written.
     """
     for path in places(asset):
         if path.is_file():
             return checked(asset, path)
+        if asset.packaged is not None and asset.sha256 is not None and packed_path(path).is_file():
+            return Located(unpacked(packed_path(path), asset.sha256, thorough=thorough), asset.sha256)
     remedy = SHIPPED_REMEDY if asset.packaged is not None else f"Try: diptych assets fetch {asset.name}"
     raise AbsentError(f"asset {asset.name!r} is not on this machine. {remedy}")
 

@@ -31,7 +31,8 @@ class Asset(Data):
         bytes: Size; None where unknown.
         licence: SPDX name, or what is known.
         citation: Where it comes from and whom to cite.
-        packaged: Path below the package ``models`` for files that ship with Diptych, else None.
+        packaged: Path below the package ``models`` for files that ship with Diptych, else None. Its packed form may
+            lie there instead (``.xz``, :mod:`harness.assets.packed`); hash and size are those of the file itself.
         mirror: Path inside a mirror folder (``DIPTYCH_ASSETS``), or None.
         wheel: Member of a wheel, or None.
         url: Canonical address, or None.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.assets.fetch import fetch
 from harness.assets.locate import AbsentError, UnreadableError, WrongHashError, find_asset, locate
+from harness.assets.packed import PackedError
 from harness.assets.types import Asset
 from harness.cli.builtin import load_builtin
 from harness.errors import DiptychError, UsageError
@@ -72,10 +73,13 @@ def list_assets(names: Sequence[str] = ()) -> AssetsFacts:
 
 
 def verify_assets(names: Sequence[str] = ()) -> AssetsFacts:
-    """Hash every file that is here; :attr:`AssetsFacts.ok` is False if one has other bytes than the table says."""
+    """Hash every file that is here; :attr:`AssetsFacts.ok` is False if one has other bytes than the table says.
+
+    Of what ships packed both are checked: the packed file, and what the cache keeps of it.
+    """
     found, ok = [], True
     for asset in _chosen(names):
-        facts = _facts(asset)
+        facts = _facts(asset, thorough=True)
         ok = ok and (facts.present or facts.path is None)
         found.append(facts)
     return AssetsFacts(assets=tuple(found), ok=ok and all(f.present for f in found if f.name in names))
@@ -88,6 +92,7 @@ def asset_path(name: str) -> Path:
         UsageError: Unknown name; names the nearest one.
         AbsentError: It is not on this machine; names the command that would fetch it.
         WrongHashError: It has other bytes than the table says; names both hashes.
+        PackedError: It ships packed, and is damaged, or the cache cannot be written.
     """
     return locate(find_asset(name, load_builtin())).path
 
@@ -123,14 +128,16 @@ def _chosen(names: Sequence[str]) -> list[Asset]:
     return [find_asset(name, registry) for name in names or [entry.name for entry in registry.list("asset")]]
 
 
-def _facts(asset: Asset) -> AssetFacts:
-    path, sha256, reason, present = None, asset.sha256, None, False
+def _facts(asset: Asset, *, thorough: bool = False) -> AssetFacts:
+    path, sha256, reason, present, size = None, asset.sha256, None, False, asset.bytes
     try:
-        found = locate(asset)
-        path, sha256, present = found.path, found.sha256, True
+        found = locate(asset, thorough=thorough)
+        path, sha256, present, size = found.path, found.sha256, True, found.path.stat().st_size
     except AbsentError as error:
         reason = f"{error} ({asset.note})" if asset.note else str(error)
     except (WrongHashError, UnreadableError) as error:
+        path, reason, size = error.path, str(error), error.path.stat().st_size
+    except PackedError as error:
         path, reason = error.path, str(error)
     return AssetFacts(
         name=asset.name,
@@ -138,7 +145,7 @@ def _facts(asset: Asset) -> AssetFacts:
         version=asset.version,
         sha256=sha256,
         sha256_source=asset.sha256_source,
-        bytes=asset.bytes if path is None else path.stat().st_size,
+        bytes=size,
         licence=asset.licence,
         citation=asset.citation,
         ships=asset.packaged is not None,

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.assets.locate import SHIPPED_REMEDY
+from harness.assets.packed import CACHE_REMEDY, PackedError
 from harness.cli.assets import verify_assets
 from harness.cli.builtin import load_builtin, reach
-from harness.cli.listing import weight_users, zoo_folder
+from harness.cli.listing import weight_users, zoo_file, zoo_folder
 from harness.errors import DiptychError
 from harness.files import file_sha256
 from harness.registry import PLURALS
@@ -190,16 +191,20 @@ def _video(_results: str | None) -> Iterator[Check]:
 
 
 def _weights(_results: str | None) -> Iterator[Check]:
-    folder = zoo_folder()
-    if folder is None:
+    if zoo_folder() is None:
         remedy = "reinstall diptych"
         yield Check(name="zoo", ok=False, detail="models/zoo is not installed", remedy=remedy, severity="required")
         return
     unreadable: list[str] = []
     for name, users in sorted(weight_users(fail=unreadable.append).items()):
-        path = folder / name
         remedy = "reinstall diptych, or in a clone: git checkout models/zoo"
-        if not path.is_file():
+        try:
+            path = zoo_file(name)
+        except PackedError as error:
+            detail = f"{error} Used by {', '.join(users)}"
+            yield Check(name=f"weights {name}", ok=False, detail=detail, remedy=error.remedy, severity="required")
+            continue
+        if path is None:
             detail = f"absent; used by {', '.join(users)}"
             yield Check(name=f"weights {name}", ok=False, detail=detail, remedy=remedy)  # it may be a plug-in's
             continue
@@ -222,8 +227,9 @@ def _assets(_results: str | None) -> Iterator[Check]:
     detail = f"{here} of {len(found)} here with the right SHA-256"
     detail += f"; not here: {', '.join(absent)}" if absent else ""
     detail = "; ".join([*(str(asset.reason) for asset in bad), detail])
-    if any(asset.ships for asset in bad):
-        yield Check(name="assets", ok=False, detail=detail, remedy=SHIPPED_REMEDY, severity="required")
+    if ships := [str(asset.reason) for asset in bad if asset.ships]:
+        remedy = CACHE_REMEDY if all(why.endswith(CACHE_REMEDY) for why in ships) else SHIPPED_REMEDY
+        yield Check(name="assets", ok=False, detail=detail, remedy=remedy, severity="required")
     elif bad:
         yield Check(name="assets", ok=False, detail=detail, remedy="diptych assets verify")
     else:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pydantic import Field
 
+from harness.assets.locate import find_asset, locate
+from harness.assets.packed import packed_path
 from harness.assets.types import Asset
 from harness.cli.builtin import load_builtin
 from harness.entry import Entry
@@ -116,6 +118,19 @@ def zoo_folder() -> Path | None:
     """Folder of the zoo's weights, or None where the package is absent."""
     spec = importlib.util.find_spec(ZOO_PACKAGE)
     return None if spec is None or spec.origin is None else Path(spec.origin).parent
+
+
+def zoo_file(name: str, registry: Registry = REGISTRY) -> Path | None:
+    """A weight file of the zoo by its name, unpacked into the cache if it ships packed; None if the zoo has none.
+
+    Raises:
+        PackedError: It is packed, and is damaged, or the cache cannot be written.
+    """
+    folder = zoo_folder()
+    if folder is None or (folder / name).is_file():
+        return None if folder is None else folder / name
+    shipped = any(entry.name == name for entry in load_builtin(registry).list("asset"))
+    return locate(find_asset(name, registry)).path if shipped and packed_path(folder / name).is_file() else None
 
 
 def _asset_details(entry: Entry) -> dict[str, Value]:

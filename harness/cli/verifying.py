@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.assets.locate import AbsentError, asset_sha256
 from harness.cli.builtin import load_builtin
-from harness.cli.listing import zoo_folder
+from harness.cli.listing import zoo_file, zoo_folder
 from harness.cli.verbs import load_metrics
 from harness.errors import DiptychError, UsageError
 from harness.files import file_sha256, joined_sha256
@@ -74,7 +74,12 @@ def check_weights(manifest: Manifest, registry: Registry, notes: Notes) -> None:
         notes.skip("weights", "the run's context names no weight file")
         return
     for files, recorded in sorted(named.items()):
-        name, paths = " and ".join(files), [weight_file(file) for file in files]
+        name = " and ".join(files)
+        try:
+            paths = [weight_file(file, registry) for file in files]
+        except DiptychError as error:
+            notes.problem("weights", name, str(error))
+            continue
         here_all = [path for path in paths if path is not None]
         if len(here_all) < len(paths):
             notes.problem("weights", name, f"not on this machine; recorded is SHA-256 {recorded}")
@@ -154,10 +159,11 @@ def recorded_hashes(facts: Mapping[str, Any]) -> Iterator[str]:
             yield value
 
 
-def weight_file(name: str) -> Path | None:
-    """Return a weight file of the zoo by its name, or any path that exists, or None."""
-    folder = zoo_folder()
-    for path in (*([folder / name] if folder else []), Path(name)):
-        if path.is_file():
-            return path
-    return None
+def weight_file(name: str, registry: Registry) -> Path | None:
+    """Return a weight file of the zoo by its name, or any path that exists, or None.
+
+    Raises:
+        DiptychError: It ships packed, and is damaged, or the cache cannot be written.
+    """
+    found = zoo_file(name, registry)
+    return Path(name) if found is None and Path(name).is_file() else found

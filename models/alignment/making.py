@@ -64,7 +64,7 @@ class VideoScorer(Protocol):
     code_sha256: str
 
     def __call__(self, frames: NDArray[np.uint8], caption: str) -> VideoScores:
-        """Values of frames uint8 ``[T, height, width, 3]``; what one metric cannot do is its reason, and stops nothing."""
+        """Values of frames uint8 ``[T, height, width, 3]``, and the reasons of metrics that have none."""
 
 
 def collection_seed(seed: int, split: str | None, prompt: int, video: int) -> int:

@@ -1,6 +1,7 @@
 """The weights that ship with Diptych, each by its hash: a flipped bit is noticed before a run begins.
 
-A new file of the zoo gets a row here: ``sha256sum models/zoo/FILE``.
+A new file of the zoo gets a row here: ``sha256sum models/zoo/FILE``. A large one lies there packed (``python -m
+models.zoo.pack FILE``, :mod:`harness.assets.packed`); its row is that of the file itself.
 """
 
 from harness.assets.types import Asset
@@ -132,6 +133,16 @@ ZOO: dict[str, tuple[str, int, str]] = {
         "f5cc0732eeff83f390d46593d841b6b7faf1d65409a0117502506e90dc9fb032",
         949218,
         "held-out video-text judge of crafter-9x9",
+    ),
+    "text_to_video_crafter_epsilon.safetensors": (
+        "982daa2454b2fea791f3e8ac13b8f38e8da229232bba97d75b078fc6fa7be988",
+        3301216,
+        "text-to-video model of crafter-9x9, predicts noise",
+    ),
+    "text_to_video_crafter_flow.safetensors": (
+        "ca7d1bfd0046a039599a9c1926aaa1783c6e2443ec7605c5044d8c212aa54fa6",
+        3301208,
+        "text-to-video model of crafter-9x9, flow matching",
     ),
     "state_reader_crafter.safetensors": (
         "1ef1b54183c1cd5db416ac3d5b1e23017727c7435faa702a8d78b38597a14bf1",

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from harness.cache import cache_root
 from harness.errors import DiptychError, UsageError
 from harness.registry import REGISTRY
 from models.diffusion.latents import CodeSpace
@@ -20,8 +21,11 @@ from models.diffusion.sampling import Sampled, guided, sample
 from models.diffusion.shapes import DenoiserShape
 from models.tokenizers.loading import load_tokenizer
 from models.video_text.words import word_ids
-from models.weights import load_network, weights_sha256, write_weights
+from models.weights import ZOO, load_network, weights_sha256, write_weights, zoo_path
 from models.zoo.cards import TextVideoModel as TextVideoCard
+
+ALIGNED = "aligned.safetensors"
+"""What ``diptych align train`` writes into its folder."""
 
 
 class TextVideoModel:
@@ -138,7 +142,7 @@ def check_sampling(prediction: str, steps: int, guidance: float, eta: float) -> 
         raise UsageError(f"eta must be 0 to 1, and 0 for flow matching, which draws no noise again; not {eta}.")
 
 
-def save_denoiser(path: Path, model: Denoiser, facts: dict[str, Any], dtype: torch.dtype = torch.float16) -> None:
+def save_denoiser(path: Path, model: Denoiser, facts: dict[str, Any], dtype: torch.dtype = torch.bfloat16) -> None:
     """Write weights, shape and ``facts`` (JSON: how it was trained)."""
     write_weights(path, model, model.shape, facts, dtype)
 
@@ -174,12 +178,17 @@ def load_text_video(
         raise UsageError(f"{name!r} is no text-to-video model. See: diptych list models")
     model = TextVideoModel(card, load_denoiser(card.weights, device), weights_sha256(card.weights))
     if weights is not None:
-        path = Path(zoo_file(card, weights))
+        path = zoo_path(zoo_file(card, weights))
         from models.alignment.adapters import apply_aligned
 
         apply_aligned(model.network, path, model.weights_sha256, merge=merge)
         model.aligned_sha256 = weights_sha256(str(path))
     return model
+
+
+def aligned_folder(model: str, weights: str) -> Path:
+    """Where weights of a name are looked for that the card of their model does not have."""
+    return cache_root() / "alignment" / model / weights
 
 
 def zoo_file(card: TextVideoCard, weights: str) -> str:
@@ -188,12 +197,15 @@ def zoo_file(card: TextVideoCard, weights: str) -> str:
     Raises:
         DiptychError: Neither one of the card's names nor a file.
     """
-    if weights in card.finetunes:
+    if weights in card.finetunes and (ZOO / card.finetunes[weights]).is_file():
         return card.finetunes[weights]
     if Path(weights).is_file():
         return weights
+    own = aligned_folder(card.name, weights)
+    if (own / ALIGNED).is_file():
+        return str(own / ALIGNED)
     have = ", ".join(card.finetunes) or "none"
     raise DiptychError(
-        f"there are no weights {weights!r} for model {card.name!r}: neither one of its own ({have}) nor a file. "
-        "Make some: diptych align train --help"
+        f"there are no weights {weights!r} for model {card.name!r}: neither one of its own ({have}), "
+        f"nor a file, nor trained into {own}. Make them: diptych align train --out {own} (--help has the methods)"
     )

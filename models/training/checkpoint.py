@@ -1,8 +1,9 @@
 """Checkpoints of a training run: one safetensors file, written atomically, nothing pickled.
 
-Tensors are the weights (``model.*``), the optimisers' state (``optimiser.<k>.<parameter>.*``) and the generators'
-states (``generator.*``, uint8). The step (which is also the data cursor: every batch is a function of seed and step),
-the options and what the run trains on are JSON in the file's metadata.
+Tensors are the weights (``model.*``), their moving average (``average.*``), the optimisers' state
+(``optimiser.<k>.<parameter>.*``) and the generators' states (``generator.*``, uint8). The step (which is also the data
+cursor: every batch is a function of seed and step), the options and what the run trains on are JSON in the file's
+metadata.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 
 from harness.errors import DiptychError
 from harness.files import write_atomically
+from models.training.average import MovingAverage
 
 FORMAT = 1
 
@@ -29,6 +31,9 @@ def write_checkpoint(
     optimisers: Sequence[torch.optim.Optimizer],
     generators: dict[str, torch.Generator],
     facts: dict[str, Any],
+    average: MovingAverage | None = None,
+    *,
+    trained_only: bool = False,
 ) -> None:
     """Write everything that the next step depends on.
 
@@ -38,8 +43,14 @@ def write_checkpoint(
         optimisers: In a fixed order.
         generators: By name.
         facts: JSON: at least ``step``.
+        average: Of the weights, if one is kept.
+        trained_only: True leaves out parameters that need no gradient; they stay what the caller loads.
     """
-    tensors = {f"model.{name}": value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    left_out = _frozen(model) if trained_only else set()
+    weights = {name: value for name, value in model.state_dict().items() if name not in left_out}
+    tensors = {f"model.{name}": value.detach().cpu().contiguous() for name, value in weights.items()}
+    if average:
+        tensors |= {f"average.{name}": value.cpu().contiguous() for name, value in average.values.items()}
     for number, optimiser in enumerate(optimisers):
         for parameter, state in optimiser.state_dict()["state"].items():
             for name, value in state.items():
@@ -74,9 +85,14 @@ def restore(
     model: nn.Module,
     optimisers: Sequence[torch.optim.Optimizer],
     generators: dict[str, torch.Generator],
+    average: MovingAverage | None = None,
 ) -> None:
     """Put the tensors of :func:`read_checkpoint` back where :func:`write_checkpoint` found them."""
-    model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
+    weights = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+    kept = {k: v for k, v in model.state_dict().items() if k in _frozen(model) - weights.keys()}
+    model.load_state_dict({**kept, **weights})
+    if average:
+        average.load({k.removeprefix("average."): v for k, v in tensors.items() if k.startswith("average.")})
     for number, optimiser in enumerate(optimisers):
         state: dict[int, dict[str, Tensor]] = {}
         prefix = f"optimiser.{number}."
@@ -87,3 +103,7 @@ def restore(
         optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
     for name, generator in generators.items():
         generator.set_state(tensors[f"generator.{name}"])
+
+
+def _frozen(model: nn.Module) -> set[str]:
+    return {name for name, parameter in model.named_parameters() if not parameter.requires_grad}

@@ -33,6 +33,7 @@ class TrainOptions(Data):
         workers: Threads that each take a part of the batch through the model, with one torch thread; on a shared CPU
             this loses less to waiting than splitting every product. Another number is another run: the mean over parts
             rounds otherwise, and the tokenizer takes its worst tiles from each part.
+        accumulate: Micro batches of a step, one after another; a step's batch is the same, its memory smaller.
         validate_every: Steps between validations; 0 only at the end.
         checkpoint_every: Steps between checkpoints; one is always written at the end.
         train_clips: Training clips per world.
@@ -54,6 +55,7 @@ class TrainOptions(Data):
     device: str = "cpu"
     threads: int = 0
     workers: int = 1
+    accumulate: int = 1
     validate_every: int = 250
     checkpoint_every: int = 100
     train_clips: int = 1200
@@ -181,11 +183,16 @@ def preset(table: dict[str, TrainOptions], name: str, **changes: object) -> Trai
         raise unknown("preset", name, table, "diptych train --help")
     options = table[name]
     options = TrainOptions(**{**options.model_dump(), **{k: v for k, v in changes.items() if v is not None}})
-    for field in ("steps", "batch", "workers", "train_clips", "held_out_clips", "processes", "checkpoint_every"):
+    for field in (
+        "steps", "batch", "workers", "accumulate", "train_clips", "held_out_clips", "processes", "checkpoint_every",
+    ):  # fmt: skip
         if getattr(options, field) < 1:
             raise UsageError(f"{field} must be at least 1, not {getattr(options, field)}.")
     if not (math.isfinite(options.learning_rate) and options.learning_rate > 0):
         raise UsageError(f"learning_rate must be a number above 0, not {options.learning_rate}.")
-    if options.batch % options.workers:
-        raise UsageError(f"batch ({options.batch}) must be a multiple of workers ({options.workers}).")
+    if options.batch % (options.workers * options.accumulate):
+        raise UsageError(
+            f"batch ({options.batch}) must be a multiple of workers ({options.workers}) times accumulate "
+            f"({options.accumulate})."
+        )
     return options

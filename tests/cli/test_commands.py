@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import models
+import harness
 from harness.cli.findings import change
 from harness.cli.main import COMMANDS
 from harness.files import file_sha256
@@ -73,7 +73,7 @@ def test_list_assets_has_hashes(diptych):
     shipped = [item for item in items if item["name"].endswith(".safetensors")]
     assert len(shipped) >= 3
     for item in shipped:
-        path = Path(models.__file__).parent / "zoo" / item["name"]
+        path = harness.asset_path(item["name"])
         assert item["sha256"] == file_sha256(path)
         assert item["bytes"] == path.stat().st_size
     assert all(item["sha256"] is None or len(item["sha256"]) == 64 for item in items)

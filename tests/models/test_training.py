@@ -328,12 +328,12 @@ def test_zoo_models_reconstruct_and_beat_copying(name: str, tmp_path: Path, monk
     """Two test clips are a smoke test; the cards have the numbers with intervals."""
     from models.training.clips import main as export_main
     from models.training.evaluate import card_grid, copy_accuracy, interval
-    from models.weights import ZOO
+    from models.weights import zoo_path
 
     monkeypatch.setenv("DIPTYCH_CACHE", str(tmp_path))
     monkeypatch.setattr("models.worlds.cache.SHARD_CLIPS", 2)
     chosen: VideoModel = REGISTRY.get("model", name)
-    assert (ZOO / str(chosen.weights)).stat().st_size < 10_000_000
+    assert zoo_path(str(chosen.weights)).stat().st_size < 10_000_000
     export_main([chosen.world, "test", "2", str(tmp_path / "clips.npz")])
     clips = read_tokens(tmp_path / "clips.npz")
     assert clips.facts["world"] == chosen.world
@@ -353,14 +353,14 @@ def test_the_zoo_model_of_the_second_world_beats_copying(tmp_path: Path, monkeyp
     """A test clip of each scenario is a smoke test; the card has the numbers with intervals."""
     pytest.importorskip("vizdoom", reason="the package vizdoom is not installed: pip install vizdoom")
     from models.training.evaluate import FREE_RUNNING, card_grid, copy_accuracy, evaluate_free_running, frame_scores
-    from models.weights import ZOO
+    from models.weights import zoo_path
 
     REGISTRY.add_package("metric", "harness.metrics")
     monkeypatch.setenv("DIPTYCH_CACHE", str(tmp_path))
     monkeypatch.setattr("models.worlds.cache.SHARD_CLIPS", 2)
     name = "video-transformer-vizdoom-6x8"
     chosen: VideoModel = REGISTRY.get("model", name)
-    assert (ZOO / str(chosen.weights)).stat().st_size < 10_000_000
+    assert zoo_path(str(chosen.weights)).stat().st_size < 10_000_000
     clips = tokenise(chosen.world, "test", 8, chosen.tokenizer)
     real = REGISTRY.get("world", chosen.world)().clips("test", 8)
     psnr = [frame_psnr(load_tokenizer(chosen.tokenizer), clip.frames).mean() for clip in real]
