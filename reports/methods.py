@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.stats.methods import seeds_of
 from harness.types import Estimate, Finding, Metric, Suite, Verdict
@@ -100,24 +100,26 @@ def method_rows(reading: Reading) -> list[MethodRow]:
     for group in reading.groups:
         found = [f for f in reading.analysis.findings if f.group == group]
         base = {f.metric: f.baseline_value for f in found if f.baseline_value is not None}
-        common = {
-            "run_id": manifest.run_id,
-            "scale": manifest.plan.scale,
-            "group": group,
-            "model": models[group],
-            "base": base,
-        }
-        rows.append(
-            MethodRow(**common, method=suite.baseline, summary=summaries.get(suite.baseline, ""), baseline=True)
+        lead = MethodRow(
+            run_id=manifest.run_id,
+            scale=manifest.plan.scale,
+            group=group,
+            model=models[group],
+            method=suite.baseline,
+            summary=summaries.get(suite.baseline, ""),
+            base=base,
+            baseline=True,
         )
+        rows.append(lead)
         for name, arms in methods_of(suite, list(dict.fromkeys(f.arm for f in found))).items():
             rows.append(
-                MethodRow(
-                    **common,
+                replace(
+                    lead,
                     method=name,
                     summary=summaries.get(next(iter(arms)), "").partition("; training seed")[0],
                     seeds=_seeds(found, arms),
                     wins=_wins(reading, group, arms),
+                    baseline=False,
                 )
             )
     return rows

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.files import file_sha256
+from harness.store.archive import file_data
 
 BASELINES = Path(__file__).parents[2] / "results" / "baselines"
 
@@ -118,7 +119,8 @@ def test_scores_are_drawn_without_torch_and_twice_alike(diptych, tmp_path):
     assert {Path(file["path"]).parent for file in files} == {folder}
     assert len(files) == len(list(folder.iterdir())) == 22
     assert all(file_sha256(Path(file["path"])) == file["sha256"] for file in files)
-    assert (said.document["runs"], said.document["scores"], said.document["notes"]) == ([], "scores.json", [])
+    assert (said.document["runs"], said.document["scores"]) == ([], "scores.json")
+    assert said.document["notes"] == ["no run of alignment, alignment-ablation: nothing measured is drawn of it"]
     again = diptych("figures", "videodpo", "--scores", "scores.json", "-o", "again", "--json")
     assert [file["sha256"] for file in again.document["files"]] == [file["sha256"] for file in files]
     assert "28 videos of 7 prompts" in (folder / "score_analysis.txt").read_text()
@@ -127,7 +129,8 @@ def test_scores_are_drawn_without_torch_and_twice_alike(diptych, tmp_path):
 def test_without_scores_what_is_published_about_alignment_is_drawn(diptych, tmp_path):
     said = diptych("figures", "videodpo")
     assert said.code == 0, said.err
-    assert "published numbers only" in said.out
+    assert "no run is drawn: published numbers and formulas only" in said.out
+    assert "no run of alignment, alignment-ablation" in said.err
     assert "no scores" in said.err
     assert "diptych score --help" in said.err
     names = {path.stem for path in (tmp_path / "figures" / "videodpo").iterdir()}
@@ -152,8 +155,8 @@ def test_a_score_is_chosen_by_name(diptych, tmp_path):
 
 def test_a_damaged_run_is_named(diptych, tmp_path):
     run = Path(shutil.copytree(baseline("decoding-vizdoom"), tmp_path / "spoilt"))
-    manifest = (run / "manifest.json").read_text()
-    (run / "manifest.json").write_text(manifest[: len(manifest) // 2])
+    manifest = file_data(run, "manifest.json")
+    (run / "manifest.json").write_bytes(manifest[: len(manifest) // 2])
     said = diptych("figures", "diagd", "--run", str(run))
     assert said.code == 1
     assert "manifest.json" in said.err
