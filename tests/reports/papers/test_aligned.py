@@ -29,9 +29,7 @@ def run(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def ablated(tmp_path_factory) -> Path:
     gains = {"videodpo": GAINS["videodpo"], "alpha-0": GAINS["dpo"]}
-    recipe = Aligned(
-        suite_name="alignment-ablation", prompts=6, gains=gains, sample_cases=0, declares_methods=False
-    )
+    recipe = Aligned(suite_name="alignment-ablation", prompts=6, gains=gains, sample_cases=0, declares_methods=False)
     return write_aligned(tmp_path_factory.mktemp("runs"), recipe, "run-ablated")
 
 
