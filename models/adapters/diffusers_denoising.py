@@ -246,9 +246,8 @@ def _encode_frames(pipeline: Any, video: Tensor) -> Tensor:
 
 def _decode_frames(pipeline: Any, latents: Tensor) -> Tensor:
     frames = latents.transpose(1, 2).flatten(0, 1) / pipeline.vae.config.scaling_factor
-    out: Tensor = pipeline.vae.decode(frames).sample
-    frames = out.unflatten(0, (len(latents), -1)).transpose(1, 2)
-    return frames
+    out: Tensor = pipeline.vae.decode(frames).sample.unflatten(0, (len(latents), -1)).transpose(1, 2)
+    return out
 
 
 FAMILIES = {
