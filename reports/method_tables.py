@@ -83,10 +83,7 @@ def method_table(reading: Reading, group: str) -> Table | None:
         for i, m in enumerate(own_rows):
             head = Cell(metric_title(metric), note=part) if i == 0 else Cell("")
             own = {seed.seed: seed for seed in m.seeds}
-            cells = [
-                _seed_cell(own[s].estimate, own[s].verdict, factor, decimals) if s in own else Cell(ABSENT)
-                for s in seeds
-            ]
+            cells = [_seed_cell(own.get(s), factor, decimals) for s in seeds]
             mean = Cell(change_text(m.estimate, factor, decimals))
             rows.append((head, Cell(m.method, arm=m.method), *cells, mean, _verdict(m)))
     reasons = dict.fromkeys(m.estimate.reason for m in found if m.estimate.reason and m.estimate.value is not None)

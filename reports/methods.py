@@ -177,7 +177,7 @@ def dimensions(suite: Suite, metrics: Mapping[str, Metric]) -> list[str]:
     parts = {part for name in suite.metrics if name in metrics and metrics[name].parts for part in metrics[name].parts}
     own = [
         name
-        for name in suite.metrics
+        for name in dict.fromkeys((*suite.metrics, *sorted(parts)))
         if name in parts or name.partition("[")[0] in MOTION or name.startswith("text_alignment[")
     ]
     return sorted(own, key=lambda name: (name.partition("[")[0] not in MOTION, own.index(name)))

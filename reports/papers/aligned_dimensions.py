@@ -66,7 +66,7 @@ def dimensions_figure(reading: Reading, metrics: Mapping[str, Metric], name: str
         "better and in orange where it is worse, in grey where the difference is inside the threshold that the suite "
         "declared (shaded); beside them the difference. Points: training seeds one by one. Every panel has a scale of "
         "its own; dimensions of motion stand first. "
-        + (f"Intervals of single seeds, in the data: {how}. " if how else "")
+        + (f"Intervals of single arms, in the data: {how}. " if how else "")
         + f"Records: {run_text(reading, reading.groups)}."
     )
     columns = (

@@ -24,11 +24,11 @@ MAIN_LAYOUT = Layout(
     numeric=(False, False, True, True, False, True, True, True, False),
 )
 ABLATION_LAYOUT = Layout(
-    heads=("Model", "What is changed", "OmniScore", "Δ mean", "Δ by training seed", "Δ text", "Δ motion", "From"),
-    places=(0.0, 0.13, 0.47, 0.55, 0.575, 0.8, 0.88, 0.892),
-    numeric=(False, False, True, True, False, True, True, False),
+    heads=("Model", "Arm", "What is changed", "OmniScore", "Δ", "Δ text", "Δ motion", "From"),
+    places=(0.0, 0.12, 0.24, 0.66, 0.73, 0.8, 0.88, 0.892),
+    numeric=(False, False, False, True, True, True, True, False),
 )
-LONGEST = 40
+LONGEST = 52
 """Characters of a setting that the table has room for; the data have all of them."""
 
 
@@ -59,17 +59,15 @@ def measured_part(reading: Reading, layout: Layout) -> Part:
     ablation = layout is ABLATION_LAYOUT
     lines = []
     for row in rows:
-        training = row.method
-        if ablation and row.summary:
-            training = row.summary if len(row.summary) <= LONGEST else f"{row.summary[: LONGEST - 1]}…"
-        cells = [
-            row.group, training, _cell(row.value(score) if score else None, signed=False),
-            _change(row, score), " ".join(number(v, 3, signed=True) for v in row.changes(score or "")) or "–",
-            _change(row, text), _change(row, moved),
-        ]  # fmt: skip
-        if not ablation:
+        head, tail = [row.group, row.method], [_change(row, text), _change(row, moved)]
+        values = [_cell(row.value(score) if score else None, signed=False), _change(row, score)]
+        if ablation:
+            head.append(row.summary if len(row.summary) <= LONGEST else f"{row.summary[: LONGEST - 1]}…")
+        else:
+            values.append(" ".join(number(v, 3, signed=True) for v in row.changes(score or "")) or "–")
             won = row.won(score or "")
-            cells.append("–" if row.baseline else NOT_AVAILABLE if won is None else f"{100 * won:.0f} %")
+            tail.append("–" if row.baseline else NOT_AVAILABLE if won is None else f"{100 * won:.0f} %")
+        cells = [*head, *values, *tail]
         lines.append((*cells, row.origin))
     shown = [name for name in (score, text, moved) if name]
     return Part(
@@ -110,10 +108,14 @@ def _caption(reading: Reading, suite: Suite, rows: Sequence[MethodRow], metrics:
     seeds = max((len(s) for row in rows for s in row.seeds.values()), default=0)
     how = interval_methods(rows, metrics)
     told = [c.sentence for c in reading.analysis.method_conclusions]
+    over = (
+        f", mean over {count(seeds, 'training seed')}, which are too few for an interval"
+        if suite.methods
+        else "; every row is one checkpoint, and nothing is said of a method"
+    )
     return (
-        f"Measured: {columns}{chosen}. Δ: difference to the baseline on the same prompts and noise, mean over "
-        f"{count(seeds, 'training seed')} and one by one; so few seeds carry no interval. "
-        + (f"Intervals of single seeds, in the data: {how}. " if how else "")
+        f"Measured: {columns}{chosen}. Δ: difference to the baseline on the same prompts and noise{over}. "
+        + (f"Intervals of single arms, in the data: {how}. " if how else "")
         + "Wins: share of videos that beat the baseline's by that OmniScore, ties half. "
         + "".join(f"{sentence} " for sentence in told)
         + f"Records: {run_text(reading, reading.groups)}."

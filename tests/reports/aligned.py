@@ -78,7 +78,10 @@ class Aligned:
             Arm(name=f"{method}-s{seed}", maker="text-to-video", summary=f"trained by {method}; training seed {seed}")
             for method in self.gains
             for seed in self.seeds
+            if self.declares_methods
         ]
+        if not self.declares_methods:  # arms of their own, as the ablation's
+            arms += [Arm(name=name, maker="text-to-video", summary=f"{name}, so far") for name in self.gains]
         cases = tuple(
             Case(name=f"{group}/test/{i:04d}", group=group, model=f"text-to-video-{group.replace(' ', '-')}")
             for group in self.groups
