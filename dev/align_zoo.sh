@@ -11,8 +11,8 @@ stages="${*:2}"
 stages="${stages:-collect train ablation}"
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 cache="${DIPTYCH_CACHE:-$HOME/.cache/diptych}/alignment"
-how=(--rank 4 --steps 200 --learning-rate 3e-4 --set batch=8 --set stored=bfloat16)
-declare -A beta=([epsilon]=5000 [flow]=1500)
+how=(--rank 4 --set batch=8 --set stored=bfloat16)
+declare -A beta=([epsilon]=5000 [flow]=1500) rate=([epsilon]=3e-4 [flow]=1e-3)
 
 # align WHERE DATA METHOD [OPTION...]
 align() {
@@ -28,11 +28,11 @@ for stage in $stages; do
         done
         ;;
     train)
-        for kind in epsilon flow; do
+        for kind in ${KINDS:-epsilon flow}; do
             for method in sft dpo videodpo; do
                 for seed in 0 1 2; do
                     align "$cache/text-to-video-crafter-$kind/$method-s$seed" "$out/preferences_$kind" "$method" \
-                        --seed "$seed" --beta "${beta[$kind]}"
+                        --seed "$seed" --beta "${beta[$kind]}" --learning-rate "${rate[$kind]}" --steps 200
                 done
             done
         done
@@ -53,9 +53,10 @@ for stage in $stages; do
         pairs --out data-50 --fraction 0.5
         pairs --out score-quality --score quality
         pairs --out score-semantics --score semantics
-        # made ARM DATA METHOD [OPTION...]
+        # made ARM DATA METHOD [OPTION...]; half of the steps of `train`, all alike
         made() {
-            align "$cache/text-to-video-crafter-epsilon/$1" "$2" "$3" --seed 0 --beta "${beta[epsilon]}" "${@:4}"
+            align "$cache/text-to-video-crafter-epsilon/$1" "$2" "$3" --seed 0 --beta "${beta[epsilon]}" \
+                --learning-rate "${rate[epsilon]}" --steps 100 "${@:4}"
         }
         data="$out/preferences_epsilon"
         made videodpo "$data" videodpo
