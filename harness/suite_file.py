@@ -140,11 +140,24 @@ def _scale(name: str, table: ScaleTable, registry: Registry) -> Scale:
 
 def _cases(table: CasesTable, registry: Registry) -> tuple[Case, ...]:
     """The cases of a table; what the model's card says of its world and weights is taken from there."""
+    if not table.model:
+        stratum = table.group or "cases"
+        numbers = range(table.first, table.first + table.clips)
+        return tuple(
+            Case(
+                name=f"{stratum}/{index:04d}",
+                group=stratum,
+                model="",
+                params={"index": index, **table.params},
+                speed_only=table.speed_only,
+            )
+            for index in numbers
+        )
     try:
         card = registry.get("model", table.model)
     except DiptychError:
         card = None  # told later, with its place
-    speed_only = bool(getattr(card, "speed_only", False))
+    speed_only = table.speed_only or bool(getattr(card, "speed_only", False))
     world = getattr(card, "world", None)
     return clip_cases(
         table.model,

@@ -52,10 +52,10 @@ class CaseTable(Table):
 
 
 class CasesTable(Table):
-    """Many cases at once: consecutive clips of the model's world, one case each."""
+    """Many cases at once: consecutive clips of the model's world, or lines of a file of prompts, one case each."""
 
-    model: Text
-    """Registered model."""
+    model: str = ""
+    """Registered model; empty where no model makes the video: a case is then told its `index`, and no split."""
     clips: Clips
     """How many."""
     split: Text = "test"
@@ -64,6 +64,8 @@ class CasesTable(Table):
     """Index of the first clip."""
     group: Text | None = None
     """The stratum whose cases are analysed together; the model's world, or for random weights its name, if not said."""
+    speed_only: bool = False
+    """True for random weights, where the model's card does not say it: no quality can be claimed."""
     params: dict[str, Value] = Field(default_factory=dict)
     """Further parameters of every case, such as `{ temperature = 1.0, top_p = 0.8 }`."""
 

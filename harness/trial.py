@@ -26,7 +26,8 @@ from harness.store.records import FeatureRows, PlannedTrial, TrialError, TrialRe
 from harness.types import Arm, Case, Made, Metric, Repeats
 
 SHAPE_PARAMS = ("world", "frames", "prompt_frames", "rows", "columns", "height", "width", "batch")
-WEIGHT_PARAMS = ("model", "weights", "checkpoint")  # arms that differ in one of these are meant to differ in weights
+WEIGHT_PARAMS = ("model", "weights", "checkpoint", "lora", "lora_scale")
+"""Arms that differ in one of these are meant to differ in weights."""
 
 
 @dataclass

@@ -9,6 +9,7 @@ from harness.errors import DiptychError
 from harness.store.records import BlockKey, TrialRecord
 from harness.types import Metric
 from reports.clips import data_uri, encode_clip
+from reports.methods import motion
 from reports.reading import Reading
 from reports.wording import count, display_unit, metric_title, significant
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TRUTH = "ground truth"
+REAL = "real clip"
+"""The clip that a text was made of: no continuation of anything."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class Row:
         prompt_frames: How many of them were given.
         width: Pixels of a clip.
         height: Pixels of a clip.
+        told: The text that the model was given, or empty.
     """
 
     block: BlockKey
@@ -61,6 +65,7 @@ class Row:
     prompt_frames: int
     width: int
     height: int
+    told: str = ""
 
 
 @dataclass(frozen=True)
@@ -157,10 +162,16 @@ def _diptych(reading: Reading, group: str, rows: list[Row], kept: int) -> Diptyc
     arms = tuple(a for a in reading.styles if any(a == p.arm for row in rows for p in row.panels))
     others = [a for a in arms if a not in (suite.baseline, suite.negative_control)]
     others += [a for a in arms if a != suite.baseline]
-    best = reading.best(group)
-    right = best.arm if best is not None and best.arm in arms else others[0]
+    right = next((arm for arm in leading(reading, group) if arm in arms), others[0])
     control = suite.negative_control if suite.negative_control in arms and suite.negative_control != right else None
     return Diptych(group, suite.baseline, right, control, arms, tuple(rows), kept)
+
+
+def leading(reading: Reading, group: str) -> list[str]:
+    """The arms that a group's diptychs may open with, the best first: of methods, the best one's training seeds."""
+    methods = [c for c in reading.analysis.method_conclusions if c.group == group]
+    best = reading.best(group)
+    return [seed.arm for c in methods for seed in c.seeds] + ([best.arm] if best is not None else [])
 
 
 def _row(reading: Reading, metrics: Mapping[str, Metric], trials: Mapping[str, TrialRecord], videos: _Videos) -> Row:
@@ -168,6 +179,8 @@ def _row(reading: Reading, metrics: Mapping[str, Metric], trials: Mapping[str, T
     assert first.sample is not None  # chosen for it
     assert first.sample.generated is not None
     prompt = first.sample.prompt
+    told = first.info.get("prompt")
+    told = told if isinstance(told, str) else ""
     panels = []
     for arm in reading.styles:
         record = trials.get(arm)
@@ -176,10 +189,11 @@ def _row(reading: Reading, metrics: Mapping[str, Metric], trials: Mapping[str, T
             panels.append(Panel(arm, arm, _facts(reading, metrics, record), source, record.index))
     truth = None
     if first.sample.reference is not None:
-        truth = Panel("", TRUTH, "", videos.clip(prompt, first.sample.reference)[0], None)
+        title, facts = (REAL, "the clip that the text was made of") if told and prompt is None else (TRUTH, "")
+        truth = Panel("", title, facts, videos.clip(prompt, first.sample.reference)[0], None)
     _, frames, height, width = videos.clip(prompt, first.sample.generated)
     given = 0 if prompt is None else len(videos.load(prompt))
-    return Row(first.block, tuple(panels), truth, frames, given, width, height)
+    return Row(first.block, tuple(panels), truth, frames, given, width, height, told)
 
 
 def _facts(reading: Reading, metrics: Mapping[str, Metric], record: TrialRecord) -> str:
@@ -188,11 +202,12 @@ def _facts(reading: Reading, metrics: Mapping[str, Metric], record: TrialRecord)
     parts = []
     speed_only = record.block.group in reading.speed_only
     names = [name for name in suite.primaries if not (speed_only and name == suite.primary_quality)]
-    for name in names:
+    moved = motion(suite) if suite.methods else None
+    for name in (*names, *([moved] if moved else [])):
         value = record.values.get(name)
         if value is not None:
             metric = metrics.get(name)
             unit = display_unit(metric.unit if metric else "", [value])
-            title = metric_title(name) if name == suite.primary_quality else ""
+            title = metric_title(name) if name in (suite.primary_quality, moved) else ""
             parts.append(f"{title} {significant(value * unit.factor, 3)} {unit.label}".strip())
     return " · ".join(parts)

@@ -31,6 +31,7 @@ class Plot:
         caption: What to see, and what the bars are.
         records: Which trials it was drawn from.
         sources: Which finished numbers it shows.
+        wide: True where it needs the page's whole width.
     """
 
     title: str
@@ -38,6 +39,7 @@ class Plot:
     caption: str
     records: str
     sources: str
+    wide: bool = False
 
 
 def trade_plot(reading: Reading, group: str, metrics: Mapping[str, Metric], name: str) -> Plot | None:

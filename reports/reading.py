@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.analyse import Analysis, analyse
 from harness.stats.expected import Expected
+from harness.stats.methods import seeds_of
 from harness.store.records import Manifest, TrialRecord
 from harness.store.run_store import RunStore
 from harness.types import Conclusion, Estimate, Finding, Metric
@@ -35,6 +36,13 @@ class Reading:
     styles: dict[str, ArmStyle]
     groups: tuple[str, ...]
     speed_only: frozenset[str]
+
+    @property
+    def looks(self) -> dict[str, ArmStyle]:
+        """Looks of arms and, by their seeds', of methods."""
+        arms = list(self.styles)
+        seeds = {method: seeds_of(method, arms) for method in self.manifest.suite.methods}
+        return {**{m: self.styles[next(iter(own.values()))] for m, own in seeds.items() if own}, **self.styles}
 
     def finding(self, metric: str | None, group: str, arm: str) -> Finding | None:
         """The finding of ``arm`` for ``metric`` in ``group``, or None; no metric has none."""
@@ -83,24 +91,30 @@ def read_run(path: Path, metrics: Mapping[str, Metric]) -> Reading:
         manifest=manifest,
         records=records,
         analysis=analyse(manifest.as_run, records, metrics, absent=manifest.absent_metrics),
-        styles=arm_styles([a.name for a in suite.arms], suite.baseline, suite.negative_control),
+        styles=arm_styles([a.name for a in suite.arms], suite.baseline, suite.negative_control, suite.methods),
         groups=tuple(dict.fromkeys(planned)),
         speed_only=frozenset(c.group for c in cases if c.speed_only),
     )
 
 
-def arm_styles(arms: Iterable[str], baseline: str, control: str | None) -> dict[str, ArmStyle]:
-    """Give every arm its look: baseline and negative control have fixed ones, the others colours in turn."""
+def arm_styles(
+    arms: Iterable[str], baseline: str, control: str | None, methods: Sequence[str] = ()
+) -> dict[str, ArmStyle]:
+    """Give every arm its look: baseline and negative control have fixed ones, the others colours in turn.
+
+    Arms ``<method>-s<seed>`` of one of ``methods`` share a colour.
+    """
+    arms = list(arms)
     styles: dict[str, ArmStyle] = {}
-    colours = 0
+    shared = {arm: method for method in methods for arm in seeds_of(method, arms).values()}
+    colours: dict[str, int] = {}
     for arm in arms:
         if arm == baseline:
             styles[arm] = ArmStyle(arm, "baseline")
         elif arm == control:
             styles[arm] = ArmStyle(arm, "control")
         else:
-            styles[arm] = ArmStyle(arm, "arm", colours)
-            colours += 1
+            styles[arm] = ArmStyle(arm, "arm", colours.setdefault(shared.get(arm, arm), len(colours)))
     return styles
 
 

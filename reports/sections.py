@@ -5,48 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from harness.stats.verdict import against_margin
-from harness.types import Conclusion, Estimate, Metric
+from harness.stats.methods import MethodConclusion
+from harness.types import Conclusion, Metric
 from reports.action_tables import action_tables
+from reports.cards import Leaf, card_leaves, method_leaves
 from reports.diptychs import Diptych, diptychs
 from reports.finding_tables import expected_table, metric_table, threshold_table
 from reports.horizon import horizon_plot, horizon_table, horizons
+from reports.method_plots import method_plot
+from reports.method_tables import (
+    dimension_table,
+    method_conclusions,
+    method_table,
+    win_table,
+)
 from reports.plots import Plot, latency_plot, speed_plot, trade_plot
 from reports.provenance import facts_table, run_facts, shown_info, without_packages
-from reports.reading import Reading, speed_up, speed_up_estimate
+from reports.reading import Reading, speed_up_estimate
 from reports.responses import response_plot, response_table, responses
 from reports.tables import Cell, Column, Table
 from reports.wording import (
     CONCLUSION_SYMBOLS,
     count,
-    display_unit,
-    estimate_text,
     level_text,
     metric_title,
-    plain,
-    with_unit,
 )
-
-UNJUDGED = "not judged"
-
-
-@dataclass(frozen=True)
-class Leaf:
-    """One half of a conclusion's card.
-
-    Attributes:
-        label: ``"what it bought"`` or ``"what it cost"``.
-        metric: Metric in words, with its unit.
-        value: The number, without its interval.
-        interval: The interval with its level, or why there is none.
-        verdict: Verdict word, for its colour and symbol, or empty.
-    """
-
-    label: str
-    metric: str
-    value: str
-    interval: str
-    verdict: str
 
 
 @dataclass(frozen=True)
@@ -66,6 +49,8 @@ class Group:
         expected: Speed-ups beside what passes and bound promise, or None.
         matrix: Responses of all quality metrics side by side, where the question is of quality alone; or None.
         horizon: Tables of the metrics that have values of frames.
+        methods: Tables of methods of training: seeds and means, win rates, dimensions before and after.
+        concluded: What is concluded on methods, the most useful first.
     """
 
     name: str
@@ -80,6 +65,8 @@ class Group:
     expected: Table | None
     matrix: Table | None
     horizon: tuple[Table, ...]
+    methods: tuple[Table, ...]
+    concluded: tuple[MethodConclusion, ...]
 
 
 @dataclass(frozen=True)
@@ -161,8 +148,13 @@ def _group(reading: Reading, metrics: Mapping[str, Metric], group: str, key: str
             reason = "; ".join(dict.fromkeys(f.estimate.reason or "no value" for f in found))
             absent.setdefault(reason, []).append(metric_title(name))
     others += action_tables(reading, metrics, group)
+    tables = (
+        method_table(reading, group), dimension_table(reading, group, metrics), win_table(reading, group),
+    )  # fmt: skip
     best = reading.best(group)
+    concluded = method_conclusions(reading, group)
     drawn = [
+        method_plot(reading, group, metrics, f"{key}-methods"),
         trade_plot(reading, group, metrics, f"{key}-trade"),
         speed_plot(reading, group, f"{key}-speed"),
         latency_plot(reading, group, metrics, f"{key}-latency"),
@@ -175,15 +167,19 @@ def _group(reading: Reading, metrics: Mapping[str, Metric], group: str, key: str
         name=group,
         speed_only=group in reading.speed_only,
         best=best,
-        leaves=() if best is None else _leaves(reading, metrics, best),
+        leaves=method_leaves(reading, concluded[0])
+        if concluded
+        else (() if best is None else card_leaves(reading, metrics, best)),
         conclusions=tuple(reading.conclusions(group)),
         primary=tuple(primary),
         others=tuple(others),
         absent=tuple((", ".join(titles), reason) for reason, titles in absent.items()),
         plots=tuple(p for p in drawn if p is not None),
         expected=_expected(reading, group),
-        matrix=response_table(suite, answers, reading.styles),
+        matrix=None if concluded else response_table(suite, answers, reading.styles),
         horizon=tuple(horizon_table(reading, found, metrics) for found in along),
+        methods=tuple(t for t in tables if t is not None),
+        concluded=concluded,
     )
 
 
@@ -195,45 +191,6 @@ def _expected(reading: Reading, group: str) -> Table | None:
         if finding is not None:
             rows.append((gain, speed_up_estimate(finding)))
     return expected_table(rows, suite.baseline) if rows else None
-
-
-def _leaves(reading: Reading, metrics: Mapping[str, Metric], best: Conclusion) -> tuple[Leaf, ...]:
-    suite = reading.manifest.suite
-    if suite.primary_speed is None:
-        return ()  # the card has two leaves: what was bought and what it cost
-    speed = reading.finding(suite.primary_speed, best.group, best.arm)
-    reach = None if speed is None else speed_up(speed)
-    against = f"against {suite.baseline}"
-    if speed is None or reach is None:
-        reason = (speed.estimate.reason if speed else None) or "no complete pair"
-        bought = Leaf("what it bought", metric_title(suite.primary_speed), UNJUDGED, reason, "")
-    else:
-        metric = f"{metric_title(suite.primary_speed)}, {against}"
-        bought = Leaf("what it bought", metric, *_split(speed_up_estimate(speed), 1.0, ""), speed.verdict)
-    if best.group in reading.speed_only:
-        return bought, Leaf("what it cost", "", UNJUDGED, "random weights: nothing can be said of quality", "")
-    quality = reading.finding(suite.primary_quality, best.group, best.arm)
-    title = metric_title(suite.primary_quality)
-    if quality is None or quality.estimate.value is None:
-        reason = (quality.estimate.reason if quality else None) or "no complete pair"
-        return bought, Leaf("what it cost", title, UNJUDGED, reason, "")
-    known = quality.metric in metrics
-    unit = display_unit(metrics[quality.metric].unit if known else quality.unit, [])
-    margin = with_unit(f"margin {plain(suite.margin)}", unit.label)
-    cost = Leaf(
-        "what it cost",
-        f"{title}, {against} · {margin}",
-        *_split(quality.estimate, unit.factor, unit.label),
-        # the margin decides this card, not the threshold of the metric's own table
-        against_margin(quality.estimate, suite.margin, metrics[quality.metric].scale if known else "difference"),
-    )
-    return bought, cost
-
-
-def _split(e: Estimate, factor: float, unit: str) -> tuple[str, str]:
-    value, _, rest = estimate_text(e, factor).partition(" [")
-    interval = f"[{rest} {unit}".strip() + f" · {level_text(e.level)} interval" if rest else (e.reason or "no interval")
-    return f"{value} {unit}".strip(), f"{interval} · {count(e.n, 'block')}"
 
 
 def _notes(reading: Reading) -> Iterator[str]:

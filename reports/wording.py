@@ -15,6 +15,7 @@ ABSENT = "–"
 
 DIMENSIONLESS = ("fraction", "ssim", "frechet", "mmd2", "score", "lpips", "st-lpips")
 TITLES = {
+    "omniscore": "OmniScore",
     "psnr": "PSNR",
     "ssim": "SSIM",
     "kvd": "KVD",
@@ -42,6 +43,9 @@ CONCLUSION_SYMBOLS = {
     "comparable quality": "≈",
     "quality inconclusive": "◇",
     "worse quality": "▼",
+    "improved": "▲",
+    "not improved": "≈",
+    "undecided": "◇",
 }
 
 

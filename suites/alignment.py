@@ -9,6 +9,7 @@ the other scales are scored once.
 
 from __future__ import annotations
 
+from harness.registry import register
 from harness.types import Arm, Case, Scale, Suite, Threshold, Value
 from suites.decoding import THRESHOLDS as DECODING
 
@@ -133,27 +134,28 @@ def scale(
     return Scale(name=name, cases=cases, repetitions=videos, warmups=0)
 
 
-ALIGNMENT = Suite(
-    name="alignment",
-    version=1,
-    question="Does preference alignment better a text-to-video model's videos, by judges that never chose a pair?",
-    arms=ARMS,
-    baseline="baseline",
-    scales={
-        "smoke": scale("smoke", 6, ("crafter epsilon",), videos=2),
-        "validation": scale("validation", 32, split="validation"),
-        "small": scale("small", 32),
-        "full": scale("full", 128),
-    },
-    metrics=METRICS,
-    primary_speed=None,
-    primary_quality=TRAINING_SCORE,
-    margin=MARGIN,
-    margin_why=FLOOR_WHY,
-    thresholds=THRESHOLDS,
-    win_rate_of=WIN_RATES,
-    methods=tuple(METHODS),
-    training_score=TRAINING_SCORE,
-    held_out=HELD_OUT,
+ALIGNMENT = register("suite", "alignment")(
+    Suite(
+        name="alignment",
+        version=1,
+        question="Does preference alignment better a text-to-video model's videos, by judges that never chose a pair?",
+        arms=ARMS,
+        baseline="baseline",
+        scales={
+            "smoke": scale("smoke", 6, ("crafter epsilon",), videos=2),
+            "validation": scale("validation", 24, split="validation", videos=2),
+            "small": scale("small", 24, videos=2),
+            "full": scale("full", 128),
+        },
+        metrics=METRICS,
+        primary_speed=None,
+        primary_quality=TRAINING_SCORE,
+        margin=MARGIN,
+        margin_why=FLOOR_WHY,
+        thresholds=THRESHOLDS,
+        win_rate_of=WIN_RATES,
+        methods=tuple(METHODS),
+        training_score=TRAINING_SCORE,
+        held_out=HELD_OUT,
+    )
 )
-"""Registered once the weights that its arms name are in the zoo."""

@@ -7,6 +7,7 @@ prompts, because it is what choices are made by; a finding is one of a checkpoin
 
 from __future__ import annotations
 
+from harness.registry import register
 from harness.types import Suite
 from suites.alignment import (
     BASELINE,
@@ -46,25 +47,26 @@ RECIPES: dict[str, str] = {
 """Arm → how its weights differ from the reference's."""
 ARMS = (BASELINE, *(arm(name, words, name) for name, words in RECIPES.items()))
 
-ALIGNMENT_ABLATION = Suite(
-    name="alignment-ablation",
-    version=1,
-    question="Which of VideoDPO's choices change what alignment gains, and which cost motion?",
-    arms=ARMS,
-    baseline="baseline",
-    scales={
-        "smoke": scale("smoke", 6, ("crafter epsilon",), split="validation", videos=2),
-        "small": scale("small", 32, ("crafter epsilon",), split="validation"),
-        "full": scale("full", 64, split="validation"),
-    },
-    metrics=METRICS,
-    primary_speed=None,
-    primary_quality=TRAINING_SCORE,
-    margin=MARGIN,
-    margin_why=FLOOR_WHY,
-    thresholds=THRESHOLDS,
-    win_rate_of=WIN_RATES,
-    training_score=TRAINING_SCORE,
-    held_out=HELD_OUT,
+ALIGNMENT_ABLATION = register("suite", "alignment-ablation")(
+    Suite(
+        name="alignment-ablation",
+        version=1,
+        question="Which of VideoDPO's choices change what alignment gains, and which cost motion?",
+        arms=ARMS,
+        baseline="baseline",
+        scales={
+            "smoke": scale("smoke", 6, ("crafter epsilon",), split="validation", videos=2),
+            "small": scale("small", 24, ("crafter epsilon",), split="validation", videos=2),
+            "full": scale("full", 64, split="validation"),
+        },
+        metrics=METRICS,
+        primary_speed=None,
+        primary_quality=TRAINING_SCORE,
+        margin=MARGIN,
+        margin_why=FLOOR_WHY,
+        thresholds=THRESHOLDS,
+        win_rate_of=WIN_RATES,
+        training_score=TRAINING_SCORE,
+        held_out=HELD_OUT,
+    )
 )
-"""Registered once every arm's recipe is a command."""

@@ -2,62 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from harness.absent import missing_assets, missing_packages
 from harness.cli.builtin import load_builtin, reach
+from harness.cli.preference_facts import PreferenceFacts, preference_facts
 from harness.cli.running import default_threads, stop_on_sigterm
 from harness.cli.scoring import video_metric
 from harness.device import Device, parse_device, reproducible, thread_count
 from harness.errors import StoppedError, UsageError
-from harness.types import Data
 
 if TYPE_CHECKING:
     from harness.scoring.scorer import MetricScorer
 
 DEFAULT_SCORE = "omniscore[light-crafter-pairing]"
 DEFAULT_BATCH = 16
-
-
-class WeightSummary(Data):
-    """Weights of pairs in short; numbers are None, with the reason, where there is no pair."""
-
-    maximum: float | None = None
-    effective_sample_size: float | None = None
-    reason: str | None = None
-
-
-class PreferenceFacts(Data):
-    """Pairs that were made.
-
-    Attributes:
-        path: The collection's folder.
-        pairs_path: The file of pairs.
-        prompts: Prompts that were looked at.
-        videos: Videos in all.
-        pairs: Pairs.
-        left_out: Reason → pairs that were not made or not kept.
-        missing_scores: Videos without a score.
-        weights: In short.
-        sha256: Of ``collection.json`` and the file of pairs together: what a training names.
-        notes: What a reader must know.
-    """
-
-    path: Path
-    pairs_path: Path
-    prompts: int
-    videos: int
-    pairs: int
-    left_out: dict[str, int] = Field(default_factory=dict)
-    missing_scores: int = 0
-    weights: WeightSummary
-    sha256: str
-    notes: tuple[str, ...] = ()
 
 
 def collect_preferences(
@@ -129,7 +92,7 @@ def collect_preferences(
             found = collect(out, loaded, asked, chosen, plan, resume=resume)
     except KeyboardInterrupt as error:
         raise StoppedError(f"stopped; {_kept(out, videos)}. Go on with the same command and --resume.") from error
-    return _facts(out, "pairs", found)
+    return preference_facts(out, "pairs", found)
 
 
 def pair_preferences(
@@ -193,7 +156,7 @@ def pair_preferences(
         option = str(first["loc"][1] if len(first["loc"]) > 1 else first["loc"][0]).replace("_", "-")
         option = {"minimum": "minimum-difference"}.get(option, option)
         raise UsageError(f"--{option}: {first['msg'].lower()}, not {first['input']!r}.") from error
-    return _facts(folder, out, make(folder, checked, out))
+    return preference_facts(folder, out, make(folder, checked, out))
 
 
 def text_video_card() -> Any:
@@ -287,27 +250,3 @@ def _kept(folder: Path, videos: int) -> str:
     file = folder / "videos.jsonl"
     rows = file.read_bytes().count(b"\n") if file.is_file() else 0
     return f"the videos of {rows // videos} prompts are kept in {folder}"
-
-
-def _facts(folder: Path, name: str, found: Any) -> PreferenceFacts:
-    read: Any = reach("models.alignment.files:read_collection")
-    place: Any = reach("models.alignment.files:pair_path")
-    collection, path = read(folder), place(folder, name)
-    data = (folder / "collection.json").read_bytes() + path.read_bytes()
-    why = None if found.weights else found.notes[-1]
-    return PreferenceFacts(
-        path=folder.resolve(),
-        pairs_path=path.resolve(),
-        prompts=found.prompts,
-        videos=found.prompts * found.options.videos,
-        pairs=len(found.pairs),
-        left_out=found.left_out,
-        missing_scores=found.missing_scores,
-        weights=WeightSummary(
-            maximum=found.weights.maximum if found.weights else None,
-            effective_sample_size=found.weights.effective_sample_size if found.weights else None,
-            reason=why,
-        ),
-        sha256=hashlib.sha256(data).hexdigest(),
-        notes=(*collection.notes, *found.notes),
-    )

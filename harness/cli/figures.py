@@ -20,16 +20,18 @@ class Paper:
 
     Attributes:
         draw: Where the function is.
-        suites: Where the names of the suites are whose runs are drawn; None where scores of videos are.
+        suites: Where the names of the suites are whose runs are drawn.
+        scores: True where scores of videos are drawn, too.
     """
 
     draw: str
-    suites: str | None = None
+    suites: str
+    scores: bool = False
 
 
 PAPERS = {
     "diagd": Paper("reports.papers.diagd:draw_diagd", "reports.papers.diagd:SUITES"),
-    "videodpo": Paper("reports.papers.videodpo:draw_videodpo"),
+    "videodpo": Paper("reports.papers.videodpo:draw_videodpo", "reports.papers.videodpo:SUITES", scores=True),
 }
 DEFAULT_FOLDER = Path("figures")
 
@@ -75,7 +77,7 @@ def write_figures(
         output: Folder; ``figures/PAPER`` in the working directory if None.
         runs: Paths, or unique prefixes of run ids; if there are none, the newest finished run of all arms of each of
             the paper's suites, among the results and the committed baselines. Without any, only what is published and
-            what follows from the schedules is drawn, and the titles say so. Of ``"diagd"`` alone.
+            what follows from the schedules is drawn, and the titles say so.
         results: Where runs are kept.
         scores: File of scores of videos: the JSON document of ``diptych score``, or a CSV file with the columns
             ``video``, ``prompt`` and one for each score. Of ``"videodpo"`` alone; without it, only what is published
@@ -94,38 +96,39 @@ def write_figures(
     if paper not in PAPERS:
         raise unknown("paper", paper, PAPERS, "diptych figures --help")
     folder = DEFAULT_FOLDER / paper if output is None else output.expanduser()
-    drawn_suites = PAPERS[paper].suites
-    if drawn_suites is None:
-        if runs:
-            raise UsageError(f"figures of {paper} are drawn from scores, not from runs; give --scores FILE.")
-        if composite is not None and scores is None:
-            raise UsageError("--composite names a score of a file; give --scores FILE, too.")
-        drawn = _drawer(paper)(published_file(paper), scores=scores, composite=composite)
-        usable_folder(folder, "folder for figures", "Choose another with -o DIR.")
-        note = (
-            "no scores: only what is published is drawn; the analysis needs --scores FILE (see: diptych score --help)"
-        )
-        notes = () if scores else (note,)
-        return FiguresFacts(paper=paper, files=_written(folder, drawn), runs=(), scores=scores, notes=notes)
-    if scores is not None or composite is not None:
+    if not PAPERS[paper].scores and (scores is not None or composite is not None):
         raise UsageError(f"figures of {paper} are drawn from runs, not from scores; give --run RUN.")
-    suites = reach(drawn_suites)
+    if composite is not None and scores is None:
+        raise UsageError("--composite names a score of a file; give --scores FILE, too.")
+    suites = reach(PAPERS[paper].suites)
     assert isinstance(suites, tuple)
     folders = _runs_drawn(runs, results, suites)
+    more: dict[str, Any] = {"scores": scores, "composite": composite} if PAPERS[paper].scores else _decoding()
+    drawn = _drawer(paper)(published_file(paper), list(folders.values()), metrics=load_metrics(), **more)
     usable_folder(folder, "folder for figures", "Choose another with -o DIR.")
-    registry = load_builtin()
-    drawn = _drawer(paper)(
-        published_file(paper),
-        list(folders.values()),
-        describe=reach("models.decoding.describe:describe_schedule"),
-        schedules=[entry.name for entry in registry.list("schedule")],
-        sizes=_sizes(registry),
-        metrics=load_metrics(),
-    )
-    lacking = [suite for suite in suites if suite not in folders]
-    notes = (f"no run of {', '.join(lacking)}: nothing measured is drawn of it",) if lacking else ()
     names = tuple(path.name for path in folders.values())
-    return FiguresFacts(paper=paper, files=_written(folder, drawn), runs=names, notes=notes)
+    files = _written(folder, drawn)
+    return FiguresFacts(paper=paper, files=files, runs=names, scores=scores, notes=_notes(paper, folders, scores))
+
+
+def _decoding() -> dict[str, Any]:
+    """What only the decoding paper's figures read: schedules, and sizes of models."""
+    registry = load_builtin()
+    return {
+        "describe": reach("models.decoding.describe:describe_schedule"),
+        "schedules": [entry.name for entry in registry.list("schedule")],
+        "sizes": _sizes(registry),
+    }
+
+
+def _notes(paper: str, folders: Mapping[str, Path], scores: Path | None) -> tuple[str, ...]:
+    suites = reach(PAPERS[paper].suites)
+    assert isinstance(suites, tuple)
+    lacking = [suite for suite in suites if suite not in folders]
+    notes = [f"no run of {', '.join(lacking)}: nothing measured is drawn of it"] if lacking else []
+    if PAPERS[paper].scores and scores is None:
+        notes.append("no scores: the analysis of one is not drawn; it needs --scores FILE (see: diptych score --help)")
+    return tuple(notes)
 
 
 def _drawer(paper: str) -> Callable[..., Mapping[str, bytes]]:

@@ -81,6 +81,35 @@ def print_conclusions(output: Output, facts: RunFacts) -> None:
     _say_left(output, len(facts.findings) - len(primary))
 
 
+def print_methods(output: Output, facts: RunFacts, *, everything: bool = False) -> None:
+    """Print what is concluded on each method, with its training seeds; and, if asked for, how often arms win.
+
+    Args:
+        output: Where to.
+        facts: The run.
+        everything: Also win rates.
+    """
+    if facts.method_conclusions:
+        # the sentence of each has the numbers; what decided it widens nothing else
+        rows = [
+            [c.group, c.method, len(c.seeds), f"{c.word} ({c.of})", "; ".join(dict.fromkeys(s.why for s in c.seeds))]
+            for c in facts.method_conclusions
+        ]
+        output.table(("group", "method", "seeds", "by training and held-out scores", "because"), rows)
+    if facts.win_rates and everything:
+        rates = [
+            [r.group, r.arm, r.metric, *_share(r.estimate), r.wins, r.ties, r.losses, r.estimate.reason or ""]
+            for r in facts.win_rates
+        ]
+        columns = ("group", "arm", "metric", "win rate", "interval", "wins", "ties", "losses", "reason")
+        output.table(columns, rates)
+
+
+def _share(estimate: Estimate) -> tuple[str, str]:
+    value = "-" if estimate.value is None else f"{estimate.value:.3f}"
+    return value, interval_text(estimate.low, estimate.high, 3) or "-"
+
+
 def _word(conclusion: Conclusion) -> str:
     """The word with the beginning of its remark; the sentence has all of it."""
     remark = conclusion.remark.partition(":")[0]

@@ -43,7 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bench": ("harness.cli.commands.bench:command", "Measure Diptych itself: statistics, store."),
     "assets": ("harness.cli.commands.assets:command", "List, fetch and check the weight files that are used."),
     "train": ("harness.cli.commands.train:command", "Train the zoo's tokenizer or video transformer."),
-    "align": ("harness.cli.commands.align:command", "Collect preferences from a model's own videos, and pair them."),
+    "align": ("harness.cli.commands.align:command", "Collect preferences among a model's own videos; train on them."),
     "check": ("harness.cli.commands.check:command", "Check a component by the laws of its kind."),
     "schema": ("harness.cli.commands.schema:command", "Print the JSON Schema of a suite's TOML file."),
     "doctor": ("harness.cli.commands.doctor:command", "Check this machine and installation."),

@@ -235,7 +235,7 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, Any]:
             raise UsageError(f"--set takes KEY=VALUE, not {pair!r}; such as --set steps=100")
         if key not in fields:
             raise unknown("option of a preset", key, fields)
-        found[key] = _list(value) if value.startswith("[") else value
+        found[key] = as_list(value) if value.startswith("[") else value
     try:
         checked = options(**{"steps": 1, "batch": 1, "learning_rate": 1e-3, **found})
     except ValidationError as error:
@@ -277,7 +277,7 @@ def parse_shape(target: str, pairs: Sequence[str]) -> Any:
             raise UsageError(f"--shape takes KEY=VALUE, not {pair!r}; such as --shape levels=[8,8,8,8]")
         if key not in kind.model_fields:
             raise unknown("hyper-parameter", key, kind.model_fields)
-        found[key] = _list(value) if value.startswith("[") else value
+        found[key] = as_list(value) if value.startswith("[") else value
     try:
         return kind(**found)
     except ValidationError as error:
@@ -285,7 +285,8 @@ def parse_shape(target: str, pairs: Sequence[str]) -> Any:
         raise UsageError(f"--shape {first['loc'][0]}: {first['msg']}, not {first['input']!r}.") from error
 
 
-def _list(text: str) -> Any:
+def as_list(text: str) -> Any:
+    """Read a JSON list; text that is none stays text."""
     try:
         return json.loads(text)
     except json.JSONDecodeError:

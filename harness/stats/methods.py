@@ -176,17 +176,17 @@ def improved_by_law_i(suite: Suite, findings: Sequence[Finding], metrics: Mappin
         metrics: By name.
     """
     by_metric = {finding.metric: finding for finding in findings}
-    facts = {"arm": findings[0].arm, "group": findings[0].group}
     assert suite.training_score is not None
     score = by_metric[suite.training_score]
     interval = oriented(score.estimate, metrics[score.metric].scale)
     judged = {name: by_metric[name] for name in suite.held_out}
     regressed = tuple(name for name, finding in judged.items() if finding.verdict == "regressed")
     unjudged = tuple(name for name, finding in judged.items() if finding.estimate.low is None)
-    facts |= {"regressed": regressed, "unjudged": unjudged}
 
     def decided(word: Word, why: str) -> Improvement:
-        return Improvement(**facts, word=word, why=why)
+        return Improvement(
+            arm=findings[0].arm, group=score.group, word=word, regressed=regressed, unjudged=unjudged, why=why
+        )
 
     if regressed:
         return decided("not improved", f"{', '.join(regressed)} regressed")

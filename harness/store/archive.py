@@ -1,7 +1,7 @@
 """The files of a run that is over, packed: a seventh of the bytes, the same content, and read wherever they are.
 
 A run's folder holds ``manifest.json``, ``trials.jsonl`` and ``summary.json``, or each with ``.xz`` behind its name in
-its place. Where both are there the plain one counts. Nothing is appended to a packed run; ``unxz`` gives the files back.
+its place. Where both are there the plain one counts. Nothing is appended to a packed run; ``unxz`` gives files back.
 """
 
 from __future__ import annotations

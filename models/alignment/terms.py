@@ -62,6 +62,7 @@ def step_loss(state: Trained, draws: Draws, seed: int, step: int, part: int) -> 
     logs = pair_logs(errors, state.options.beta) | {
         "reference_divergence": divergence,
         "weight": weights.mean(),
+        "weight_ess_share": weights.sum().square() / weights.square().sum() / len(weights),
         "timestep": draws.timesteps.float().mean().to(state.device),
     }
     return losses.mean(), dict(zip(logs, torch.stack([v.float() for v in logs.values()]).tolist(), strict=True))

@@ -42,12 +42,16 @@ class Aligned:
         validation: Numbers of the last validation, by name.
         logged: Numbers of the last step, by name.
         notes: What a reader must know: few effective pairs, weights that rounding moved.
+        pairs: Pairs that were used.
+        steps: Optimiser steps that were taken.
     """
 
     path: Path
     validation: dict[str, float]
     logged: dict[str, float]
     notes: tuple[str, ...]
+    pairs: int
+    steps: int
 
 
 def train_aligned(
@@ -107,6 +111,7 @@ def train_aligned(
     )
     validation = train(job, options.loop(), out, resume=resume, stop_after=stop_after)
     logged = last_logged(out / "curves.csv")
+    steps = min(options.steps, stop_after or options.steps)
     notes = _notes(preferences)
     with average.applied() if average else contextlib.nullcontext():
         tensors = adapter_tensors(network) if options.rank else network.state_dict()
@@ -115,7 +120,7 @@ def train_aligned(
         facts = {
             "method": options.method,
             "seed": seed,
-            "steps": min(options.steps, stop_after or options.steps),
+            "steps": steps,
             "base": base,
             "options": options.model_dump(mode="json"),
             "preferences_sha256": preferences.sha256,
@@ -127,7 +132,7 @@ def train_aligned(
         }
         scale = options.lora_scale if options.rank else None
         write_aligned(out / ALIGNED, tensors, str(base["weights_sha256"]), DTYPES[options.stored], facts, scale)
-    return Aligned(out / ALIGNED, validation, logged, tuple(notes))
+    return Aligned(out / ALIGNED, validation, logged, tuple(notes), len(preferences.captions), steps)
 
 
 _SHARED = {"steps", "batch", "accumulate", "learning_rate", "warmup_steps", "weight_decay", "betas", "clip_norm",

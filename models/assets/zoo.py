@@ -134,6 +134,16 @@ ZOO: dict[str, tuple[str, int, str]] = {
         949218,
         "held-out video-text judge of crafter-9x9",
     ),
+    "text_to_video_crafter_epsilon.safetensors": (
+        "982daa2454b2fea791f3e8ac13b8f38e8da229232bba97d75b078fc6fa7be988",
+        3301216,
+        "text-to-video model of crafter-9x9, predicts noise",
+    ),
+    "text_to_video_crafter_flow.safetensors": (
+        "ca7d1bfd0046a039599a9c1926aaa1783c6e2443ec7605c5044d8c212aa54fa6",
+        3301208,
+        "text-to-video model of crafter-9x9, flow matching",
+    ),
     "state_reader_crafter.safetensors": (
         "1ef1b54183c1cd5db416ac3d5b1e23017727c7435faa702a8d78b38597a14bf1",
         16878,

@@ -21,7 +21,7 @@ from models.diffusion.sampling import Sampled, guided, sample
 from models.diffusion.shapes import DenoiserShape
 from models.tokenizers.loading import load_tokenizer
 from models.video_text.words import word_ids
-from models.weights import load_network, weights_sha256, write_weights
+from models.weights import ZOO, load_network, weights_sha256, write_weights, zoo_path
 from models.zoo.cards import TextVideoModel as TextVideoCard
 
 ALIGNED = "aligned.safetensors"
@@ -142,7 +142,7 @@ def check_sampling(prediction: str, steps: int, guidance: float, eta: float) -> 
         raise UsageError(f"eta must be 0 to 1, and 0 for flow matching, which draws no noise again; not {eta}.")
 
 
-def save_denoiser(path: Path, model: Denoiser, facts: dict[str, Any], dtype: torch.dtype = torch.float16) -> None:
+def save_denoiser(path: Path, model: Denoiser, facts: dict[str, Any], dtype: torch.dtype = torch.bfloat16) -> None:
     """Write weights, shape and ``facts`` (JSON: how it was trained)."""
     write_weights(path, model, model.shape, facts, dtype)
 
@@ -178,7 +178,7 @@ def load_text_video(
         raise UsageError(f"{name!r} is no text-to-video model. See: diptych list models")
     model = TextVideoModel(card, load_denoiser(card.weights, device), weights_sha256(card.weights))
     if weights is not None:
-        path = Path(zoo_file(card, weights))
+        path = zoo_path(zoo_file(card, weights))
         from models.alignment.adapters import apply_aligned
 
         apply_aligned(model.network, path, model.weights_sha256, merge=merge)
@@ -197,7 +197,7 @@ def zoo_file(card: TextVideoCard, weights: str) -> str:
     Raises:
         DiptychError: Neither one of the card's names nor a file.
     """
-    if weights in card.finetunes:
+    if weights in card.finetunes and (ZOO / card.finetunes[weights]).is_file():
         return card.finetunes[weights]
     if Path(weights).is_file():
         return weights

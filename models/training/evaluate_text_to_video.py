@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from harness.cli.builtin import load_builtin
 from harness.features import extract_rows
 from harness.files import write_atomically
 from harness.protocols import TextScorer
@@ -29,6 +28,12 @@ from models.worlds.scene_captions import SceneCaption, is_held_out, scene_captio
 from models.worlds.types import Split
 
 JUDGES = ("video-text-crafter", "video-text-crafter-judge", "state-crafter")
+PACKAGES = (
+    ("model", "models.zoo"),
+    ("world", "models.worlds.catalogue"),
+    ("extractor", "models.extractors.catalogue"),
+    ("text-scorer", "models.scorers.texts"),
+)
 SPACE = "tokenizer-crafter"
 BATCH = 32
 SHEET_ROWS = 8
@@ -134,7 +139,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int)
     parser.add_argument("--sheet", type=Path, help="also write a picture of samples")
     asked = parser.parse_args()
-    load_builtin()
+    for kind, package in PACKAGES:
+        if package not in REGISTRY.packages.get(kind, []):
+            REGISTRY.add_package(kind, package)
     given = {key: value for key in ("guidance", "steps") if (value := getattr(asked, key)) is not None}
     print(json.dumps(evaluate(asked.name, asked.split, asked.clips, **given), indent=1))
     if asked.sheet:

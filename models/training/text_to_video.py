@@ -90,7 +90,7 @@ def train_text_to_video(
     stop_after: int | None = None,
     **changes: Any,
 ) -> dict[str, float]:
-    """Train a denoiser and write ``text_to_video.safetensors`` (float16) under ``out``.
+    """Train a denoiser and write ``text_to_video.safetensors`` (bfloat16) under ``out``.
 
     Args:
         out: Folder of the run.

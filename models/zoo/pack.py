@@ -1,7 +1,7 @@
 """Packing weight files for the zoo: ``python -m models.zoo.pack FILE...`` writes ``FILE.xz`` beside each.
 
 Worth it for large files in bfloat16, of which two thirds of the bytes are left; equal files give equal bytes. The row
-in ``models/assets/zoo.py`` is that of the unpacked file. ``FILE`` stays: take it out of the zoo afterwards.
+in ``models/assets/zoo.py`` is that of the unpacked file. ``FILE`` stays: take it out of the zoo once ``FILE.xz`` is in.
 """
 
 from __future__ import annotations

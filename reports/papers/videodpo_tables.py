@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from reports.papers import aligned_tables
+from reports.papers.aligned_tables import MEASURED_COLUMNS, NO_MEASURED, Part, measured_part
 from reports.papers.published import Published
 from reports.papers.published_tables import Conflict, PublishedTable, TableRow
 from reports.papers.sourced import Sourced
-from reports.papers.tabular import FOOTMARKS, Cells, Layout, draw_table, latex_table
+from reports.papers.tabular import FOOTMARKS, Block, Cells, Layout, draw_blocks, latex_blocks
 from reports.papers.writing import NOT_AVAILABLE, PUBLISHED_ONLY, Cell, PaperFigure
+from reports.reading import Reading
 
 DECIMALS = {"total": 2, "quality": 2, "semantic": 2, "hps": 3, "pickscore": 2}
 MAIN_LAYOUT = Layout(
@@ -23,15 +26,21 @@ ABLATION_LAYOUT = Layout(
 )
 COLUMNS = (
     "table", "model", "mode", *DECIMALS, "total_from_parts", "total_is_computed", "told_otherwise", "source_quality",
-    "source",
+    "source", *MEASURED_COLUMNS,
 )  # fmt: skip
 MODES = {"base": "–"}
 
 
-def main_table(published: Published) -> PaperFigure:
-    """Write the main table, and below it the same method in other papers and in other hands."""
+def main_table(published: Published, measured: Sequence[Reading] = ()) -> PaperFigure:
+    """Write the main table: the same method in other papers and in other hands below it, then what runs measured.
+
+    Args:
+        published: Published numbers.
+        measured: Runs of suite ``alignment``; each is a block with columns of its own.
+    """
     tables = [published.table(name) for name in ("main", "reproduction", "elsewhere")]
-    title = f"VideoDPO by VBench, before and after alignment ({PUBLISHED_ONLY})"
+    title = f"VideoDPO by VBench, before and after alignment{_only(measured)}"
+    parts = [measured_part(reading, aligned_tables.MAIN_LAYOUT) for reading in measured]
     marks = _marks(published, tables)
     lines = [
         _cells(published, table, row, _group(table, row), list(DECIMALS), marks)
@@ -47,13 +56,19 @@ def main_table(published: Published) -> PaperFigure:
         + "; ".join(f"{absent.what} ({absent.why})" for absent in published.not_available)
         + "."
     )
-    return _figure("main_table", title, caption, MAIN_LAYOUT, lines, notes, _data(published, tables))
+    return _figure("main_table", title, caption, MAIN_LAYOUT, lines, notes, _data(published, tables), parts)
 
 
-def ablation_table(published: Published) -> PaperFigure:
-    """Write the ablations, and what the sources tell differently."""
+def ablation_table(published: Published, measured: Sequence[Reading] = ()) -> PaperFigure:
+    """Write the ablations, what the sources tell differently, and what runs measured.
+
+    Args:
+        published: Published numbers.
+        measured: Runs of suite ``alignment-ablation``.
+    """
     table = published.table("ablation")
-    title = f"Ablations of VideoDPO on VideoCrafter2 ({PUBLISHED_ONLY})"
+    title = f"Ablations of VideoDPO{' on VideoCrafter2' if not measured else ''}{_only(measured)}"
+    parts = [measured_part(reading, aligned_tables.ABLATION_LAYOUT) for reading in measured]
     marks = _marks(published, [table])
     lines = [_cells(published, table, row, row.model, ["total", "quality", "semantic"], marks) for row in table.rows]
     open_ones = [c for c in published.conflicts if c.cell is None or c.what in marks]
@@ -63,7 +78,7 @@ def ablation_table(published: Published) -> PaperFigure:
         f"that has parts was computed again. {table.note} No interval is told. "
         f"{' '.join(f'{note}.' for note in notes)} Published: {_cite(published, [table], open_ones)}."
     )
-    return _figure("ablation_table", title, caption, ABLATION_LAYOUT, lines, notes, _data(published, [table]))
+    return _figure("ablation_table", title, caption, ABLATION_LAYOUT, lines, notes, _data(published, [table]), parts)
 
 
 def _figure(
@@ -74,9 +89,21 @@ def _figure(
     lines: Sequence[Cells],
     notes: Sequence[str],
     data: tuple[tuple[Cell, ...], ...],
+    measured: Sequence[Part],
 ) -> PaperFigure:
-    drawing = {**draw_table(lines, layout, title, notes), "tex": latex_table(lines, layout, title, notes).encode()}
-    return PaperFigure(name, title, caption, COLUMNS, data, drawing)
+    blocks = [Block(lines, layout, "Published" if measured else ""), *(part.block for part in measured)]
+    drawing = {**draw_blocks(blocks, title, notes), "tex": latex_blocks(blocks, title, notes).encode()}
+    own = tuple(
+        ("measured", model, mode, *("",) * (len(COLUMNS) - 3 - len(MEASURED_COLUMNS)), *cells)
+        for part in measured
+        for model, mode, cells in part.data
+    )
+    said = " ".join([caption, *(part.caption for part in measured)])
+    return PaperFigure(name, title, said, COLUMNS, (*data, *own), drawing)
+
+
+def _only(measured: Sequence[Reading]) -> str:
+    return "" if measured else f" ({PUBLISHED_ONLY})"
 
 
 def _group(table: PublishedTable, row: TableRow) -> str:
@@ -141,7 +168,7 @@ def _data(published: Published, tables: Sequence[PublishedTable]) -> tuple[tuple
                 (
                     table.id, row.model, row.mode, *(row.values.get(name) for name in DECIMALS), parts,
                     "yes" if row.computed else "no", " ".join(f"{value:.2f}" for value in others) or None,
-                    "sim" if row.computed else told.quality, published.sources[told.source],
+                    "sim" if row.computed else told.quality, published.sources[told.source], *NO_MEASURED,
                 )
             )  # fmt: skip
     return tuple(made)

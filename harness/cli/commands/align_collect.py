@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from harness.cli.collecting import DEFAULT_BATCH, DEFAULT_SCORE, PreferenceFacts, collect_preferences
+from harness.cli.collecting import DEFAULT_BATCH, DEFAULT_SCORE, collect_preferences
 from harness.cli.options import common, names, not_empty
 from harness.cli.output import Output, say
+from harness.cli.preference_facts import PreferenceFacts
 from harness.stats.sentences import count
 
 

@@ -63,9 +63,6 @@ def command(
 
 def _text(facts: FiguresFacts) -> str:
     where = facts.files[0].path.parent
-    drawn = "no run is drawn: published numbers and schedules only"
-    if facts.paper == "videodpo":
-        drawn = f"drawn: {facts.scores}" if facts.scores else "published numbers only"
-    elif facts.runs:
-        drawn = f"drawn: {', '.join(facts.runs)}"
+    sources = [*facts.runs, *([str(facts.scores)] if facts.scores else [])]
+    drawn = f"drawn: {', '.join(sources)}" if sources else "no run is drawn: published numbers and formulas only"
     return f"{count(len(facts.files), 'file')} in {where}\n{drawn}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from harness.cli.facts import RunFacts
-from harness.cli.findings import print_conclusions, print_findings
+from harness.cli.findings import print_conclusions, print_findings, print_methods
 from harness.cli.options import common, results_option
 from harness.cli.output import Output, say
 from harness.cli.verbs import show_run
@@ -42,4 +42,5 @@ def _text(output: Output, facts: RunFacts, everything: bool) -> str:
         print_findings(output, facts.findings, everything=True)
     else:
         print_conclusions(output, facts)
+    print_methods(output, facts, everything=everything)
     return "\n".join([facts.conclusion, *(f"note: {note}" for note in facts.notes)])

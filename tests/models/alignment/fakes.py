@@ -49,7 +49,9 @@ class Network(nn.Module):
     def forward(self, noised: Tensor, timesteps: Tensor, told: Tensor) -> Tensor:
         extra = torch.stack((timesteps.float() / 1000, told), 1)[..., None, None, None]
         extra = extra.expand(-1, -1, *noised.shape[2:])
-        states = torch.cat((noised, extra), 1).movedim(1, -1)
+        states = (
+            torch.cat((noised, extra), 1).movedim(1, -1).contiguous()
+        )  # else rounding depends on what needs a gradient
         return self.down(self.drop(torch.tanh(self.up(states)))).movedim(-1, 1)
 
 

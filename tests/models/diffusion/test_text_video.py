@@ -86,7 +86,7 @@ def test_weights_round_trip(tmp_path) -> None:
     for (name, kept), original in zip(
         loaded.state_dict().items(), tiny_denoiser("flow").state_dict().values(), strict=True
     ):
-        assert torch.equal(kept, original.half().float()), name
+        assert torch.equal(kept, original.bfloat16().float()), name
 
 
 def test_the_maker_makes_matched_halves(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:

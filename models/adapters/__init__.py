@@ -1,0 +1,1 @@
+"""Other people's text-to-video pipelines as arms, and their denoisers for alignment."""
