@@ -228,8 +228,8 @@ def _assets(_results: str | None) -> Iterator[Check]:
     detail += f"; not here: {', '.join(absent)}" if absent else ""
     detail = "; ".join([*(str(asset.reason) for asset in bad), detail])
     if ships := [str(asset.reason) for asset in bad if asset.ships]:
-        told = CACHE_REMEDY if all(why.endswith(CACHE_REMEDY) for why in ships) else SHIPPED_REMEDY
-        yield Check(name="assets", ok=False, detail=detail, remedy=told, severity="required")
+        remedy = CACHE_REMEDY if all(why.endswith(CACHE_REMEDY) for why in ships) else SHIPPED_REMEDY
+        yield Check(name="assets", ok=False, detail=detail, remedy=remedy, severity="required")
     elif bad:
         yield Check(name="assets", ok=False, detail=detail, remedy="diptych assets verify")
     else:
