@@ -53,10 +53,10 @@ for stage in $stages; do
         pairs --out data-50 --fraction 0.5
         pairs --out score-quality --score quality
         pairs --out score-semantics --score semantics
-        # made ARM DATA METHOD [OPTION...]; half of the steps of `train`, all alike
+        # made ARM DATA METHOD [OPTION...]; one training seed each
         made() {
             align "$cache/text-to-video-crafter-epsilon/$1" "$2" "$3" --seed 0 --beta "${beta[epsilon]}" \
-                --learning-rate "${rate[epsilon]}" --steps 100 "${@:4}"
+                --learning-rate "${rate[epsilon]}" --steps 200 "${@:4}"
         }
         data="$out/preferences_epsilon"
         made videodpo "$data" videodpo
