@@ -131,7 +131,7 @@ def analyse(
             for f in findings
             if f.verdict in ("improved", "regressed")
         ]
-    on_methods = most_useful(on_methods)
+    on_methods = most_useful(on_methods, methods, suite.training_score)
     conclusions = [item for _, item in sorted(ranked, key=lambda pair: pair[0])]
     unpaired = count_unpaired(tried, suite.baseline)
     complete = any(suite.baseline in halves and len(halves) > 1 for halves in table.values())

@@ -278,6 +278,21 @@ def method_rows(
     return rows, conclusions
 
 
-def most_useful(conclusions: Sequence[MethodConclusion]) -> list[MethodConclusion]:
-    """Return conclusions with what improved first, and a method's before a checkpoint's."""
-    return sorted(conclusions, key=lambda c: (ORDER.index(c.word), c.of != "the method"))
+def most_useful(
+    conclusions: Sequence[MethodConclusion], rows: Sequence[MethodFinding], score: str | None
+) -> list[MethodConclusion]:
+    """Return conclusions with what improved first, a method's before a checkpoint's, and the larger gain first.
+
+    Args:
+        conclusions: On methods.
+        rows: Their metrics.
+        score: The training score, in which the gain is counted.
+    """
+    gains = {
+        (row.group, row.method): (row.estimate.value or 0.0) * (1 if row.estimate.direction == "higher" else -1)
+        for row in rows
+        if row.metric == score
+    }
+    return sorted(
+        conclusions, key=lambda c: (ORDER.index(c.word), c.of != "the method", -gains.get((c.group, c.method), 0.0))
+    )

@@ -13,7 +13,7 @@ from scipy import stats
 from harness.analyse import analyse
 from harness.declaration import check_suite
 from harness.errors import UsageError
-from harness.stats.methods import seeds_of
+from harness.stats.methods import most_useful, seeds_of
 from harness.stats.paired import make_pairs
 from harness.stats.retrieval import wilson_interval
 from harness.stats.win_rate import win_share
@@ -179,6 +179,21 @@ def test_a_held_out_score_that_regressed_forbids_it() -> None:
     assert "motion regressed" in found.sentence
     # inside its threshold it is no regression
     assert of(analysed(gain, motion={"dpo-s0": -0.005}), "dpo").word == "improved"
+
+
+def test_of_two_methods_that_improved_the_larger_gain_comes_first() -> None:
+    gain = {f"dpo-s{seed}": 0.1 + 0.02 * seed for seed in range(3)} | {"video.dpo-s0": 0.3}
+    result = analysed(gain)
+    assert [(c.method, c.word, c.of) for c in result.method_conclusions][:2] == [
+        ("dpo", "improved", "the method"),
+        ("video.dpo", "improved", "this checkpoint"),
+    ]
+    rows = [row for row in result.methods if row.metric == "accuracy"]
+    both = [c.model_copy(update={"of": "the method"}) for c in result.method_conclusions]
+    assert [c.method for c in most_useful(both, rows, "accuracy")] == ["video.dpo", "dpo"]
+    lower = {"direction": "lower"}
+    worse = [row.model_copy(update={"estimate": row.estimate.model_copy(update=lower)}) for row in rows]
+    assert [c.method for c in most_useful(both, worse, "accuracy")] == ["dpo", "video.dpo"]
 
 
 def test_a_training_score_that_may_be_zero_is_no_improvement() -> None:
