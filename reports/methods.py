@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from harness.stats.methods import seeds_of
 from harness.types import Estimate, Finding, Metric, Suite, Verdict
@@ -100,7 +101,7 @@ def method_rows(reading: Reading) -> list[MethodRow]:
     for group in reading.groups:
         found = [f for f in reading.analysis.findings if f.group == group]
         base = {f.metric: f.baseline_value for f in found if f.baseline_value is not None}
-        common = {
+        common: dict[str, Any] = {
             "run_id": manifest.run_id,
             "scale": manifest.plan.scale,
             "group": group,
