@@ -132,9 +132,9 @@ def _win_cell(rate: WinRate | None) -> Cell:
     if rate is None or rate.estimate.value is None:
         return Cell(ABSENT, note=(rate.estimate.reason or "") if rate else "")
     e = rate.estimate
-    e = rate.estimate
+    share = 100 * float(e.value or 0.0)
     ends = "" if e.low is None or e.high is None else f" [{100 * e.low:.0f}, {100 * e.high:.0f}]"
-    return Cell(f"{100 * rate.estimate.value:.0f} %{ends}", note=f"{rate.wins} won, {rate.ties} even, {rate.losses} lost")
+    return Cell(f"{share:.0f} %{ends}", note=f"{rate.wins} won, {rate.ties} even, {rate.losses} lost")
 
 
 def dimension_table(reading: Reading, group: str, metrics: Mapping[str, Metric]) -> Table | None:

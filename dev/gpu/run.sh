@@ -2,8 +2,8 @@
 # Everything that wants a GPU, for a machine with Python 3.12, torch and an NVIDIA card, and no network.
 #
 #   dev/gpu/run.sh prepare         before, on a machine with the network and the simulator: fills dev/gpu/clips
-#   dev/gpu/run.sh STAGE [FOLDER]  there: one of check, tests, engine, train, bench; results go to FOLDER, else $OUT, else
-#                                  dev/gpu/work/out
+#   dev/gpu/run.sh STAGE [FOLDER]  there: one of check, tests, engine, train, bench, align; results go to FOLDER, else
+#                                  $OUT, else dev/gpu/work/out
 #
 # Each stage ends in under 9 minutes (DIPTYCH_GPU_SECONDS) and goes on where it stopped when it is called again. Where
 # dev/gpu/work is kept between calls that is all; for a machine that forgets, put the state.tar.gz.* that a stage left in
@@ -41,7 +41,7 @@ prepare() {
   unset DIPTYCH_OFFLINE
   # What the machine lacks, in the versions that are installed here; crafter has no wheel, so it is built.
   local name pinned=()
-  for name in pydantic pydantic-core annotated-types typing-inspection opensimplex; do
+  for name in pydantic pydantic-core annotated-types typing-inspection opensimplex diffusers huggingface-hub peft accelerate; do
     pinned+=("$name==$(version_of "$name")")
   done
   "$python" -m pip download --quiet --no-deps --only-binary=:all: --python-version 3.12 -d "$carried/wheels" "${pinned[@]}"
@@ -116,6 +116,8 @@ USED = {
     "skimage": "SSIM",
     "pandas": "reports",
     "transformers": "the comparison with another implementation",
+    "diffusers": "stage align",
+    "peft": "stage align",
 }
 print("python", sys.version.split()[0])
 lacking = []
@@ -220,9 +222,48 @@ PYTHON
   ended engine "$code"
 }
 
+# VideoDPO on the card: preferences by the text scorer alone (its weights ship, those of the other judges are not carried),
+# three methods, then the suite; a later call goes on where this one stopped.
+align() {
+  local code=0
+  timeout --signal=INT --kill-after=30 "$seconds" "$python" - "$work/align" 2>&1 <<'PYTHON' | tee -a "$out/align.txt" || code=$?
+import os
+import sys
+from pathlib import Path
+
+from harness import resume_run, run_suite
+from harness.cli.aligning import train_alignment
+from harness.cli.collecting import collect_preferences
+from harness.cli.progress import RunProgress
+
+folder = Path(sys.argv[1])
+model, score = "text-to-video-crafter-flow", "text_alignment[video-text-crafter]"
+kept = folder / "preferences"
+resume = (kept / "collection.json").exists()
+facts = collect_preferences(model, 512, kept, score=score, batch=128, device="cuda", resume=resume)
+print(facts.model_dump_json())
+for method in ("sft", "dpo", "videodpo"):
+    for rank in (0, 4):
+        trained = folder / f"{method}-rank{rank}"
+        if (trained / "aligned.safetensors").exists():
+            continue
+        went = (trained / "checkpoint.safetensors").exists()
+        done = train_alignment(kept, method, trained, device="cuda", rank=rank, steps=400, batch=32, resume=went)
+        print(done.model_dump_json())
+runs = sorted(Path(os.environ["DIPTYCH_RESULTS"]).glob("alignment/*"))
+with RunProgress() as progress:
+    if runs:
+        found = resume_run(str(runs[-1]), progress=progress.show)
+    else:
+        found = run_suite("alignment", "small", device="cuda", keep_samples=0, progress=progress.show)
+print(found.model_dump_json())
+PYTHON
+  ended align "$code"
+}
+
 case "$stage" in
   prepare) prepare ;;
-  check | tests | engine | train | bench)
+  check | tests | engine | train | bench | align)
     begin
     code=0
     "$stage" || code=$?
@@ -230,7 +271,7 @@ case "$stage" in
     exit "$code"
     ;;
   *)
-    say "usage: dev/gpu/run.sh prepare | check | tests | engine | train | bench  [FOLDER]"
+    say "usage: dev/gpu/run.sh prepare | check | tests | engine | train | bench | align  [FOLDER]"
     exit 2
     ;;
 esac

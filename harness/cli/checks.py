@@ -233,9 +233,9 @@ def _assets(_results: str | None) -> Iterator[Check]:
     elif bad:
         yield Check(name="assets", ok=False, detail=detail, remedy="diptych assets verify")
     else:
-        remedy = "diptych assets fetch --all, if you want the metrics that need them" if absent else None
+        offer = "diptych assets fetch --all, if you want the metrics that need them" if absent else None
         yield Check(
-            name="assets", ok=True, detail=detail, remedy=remedy, severity="information" if absent else "advised"
+            name="assets", ok=True, detail=detail, remedy=offer, severity="information" if absent else "advised"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.assets.locate import AbsentError
 from harness.conformance.laws import Component, Law, does_not_apply, require
 from harness.declaration import check_declaration, judged_metrics
 from harness.errors import DiptychError
@@ -68,6 +69,8 @@ def _runs(component: Component) -> str:
         for case in cases:
             try:
                 makers[arm.maker].check(arm, case)
+            except AbsentError as error:
+                does_not_apply(f"weights of arm {arm.name!r} are not on this machine: {error}")
             except DiptychError as error:
                 error.args = (f"arm {arm.name!r} cannot run case {case.name!r}: {error}",)
                 raise

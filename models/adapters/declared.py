@@ -17,7 +17,7 @@ class ArmParams(Params):
     Attributes:
         lora: Low-rank adapter: a safetensors file (or its folder) in the format of diffusers or peft.
         lora_scale: Its strength; 1 is as trained.
-        merge: True folds the adapter into the weights, so that it costs no time; False computes it beside them (peft).
+        merge: True folds the adapter into the weights, so that it costs no time; False computes it beside them.
         weights: Weights of the denoiser: a safetensors file, a folder of shards, or what ``diptych align train`` wrote.
         scheduler: Class of diffusers that takes the place of the pipeline's own, made of the same configuration.
     """

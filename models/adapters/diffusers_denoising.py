@@ -208,8 +208,8 @@ def _unet3d(_pipeline: Any, network: nn.Module, noised: Tensor, timesteps: Tenso
 
 
 def _encode_cogvideox(pipeline: Any, video: Tensor) -> Tensor:
-    latents: Tensor = pipeline.vae.encode(video).latent_dist.mode()
-    return latents * pipeline.vae.config.scaling_factor
+    latents: Tensor = pipeline.vae.encode(video).latent_dist.mode() * pipeline.vae.config.scaling_factor
+    return latents
 
 
 def _decode_cogvideox(pipeline: Any, latents: Tensor) -> Tensor:
@@ -240,13 +240,14 @@ def _encode_frames(pipeline: Any, video: Tensor) -> Tensor:
     """An image VAE, frame by frame."""
     batch = len(video)
     latents: Tensor = pipeline.vae.encode(video.transpose(1, 2).flatten(0, 1)).latent_dist.mode()
-    return latents.unflatten(0, (batch, -1)).transpose(1, 2) * pipeline.vae.config.scaling_factor
+    out: Tensor = latents.unflatten(0, (batch, -1)).transpose(1, 2) * pipeline.vae.config.scaling_factor
+    return out
 
 
 def _decode_frames(pipeline: Any, latents: Tensor) -> Tensor:
     frames = latents.transpose(1, 2).flatten(0, 1) / pipeline.vae.config.scaling_factor
-    out: Tensor = pipeline.vae.decode(frames).sample
-    return out.unflatten(0, (len(latents), -1)).transpose(1, 2)
+    out: Tensor = pipeline.vae.decode(frames).sample.unflatten(0, (len(latents), -1)).transpose(1, 2)
+    return out
 
 
 FAMILIES = {

@@ -27,20 +27,6 @@ def diffusers() -> Any:
     return package
 
 
-def peft() -> Any:
-    """The package peft.
-
-    Raises:
-        UsageError: It is not installed.
-    """
-    torchvision_cpu.install()
-    try:
-        import peft as package
-    except ImportError as error:
-        raise UsageError(f"low-rank adapters beside the weights need peft ({error}): {HOW}") from error
-    return package
-
-
 @contextmanager
 def no_progress_bars() -> Iterator[None]:
     """Silence the bars that diffusers and transformers draw while they load; as it was before afterwards."""

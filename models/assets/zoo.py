@@ -151,10 +151,57 @@ ZOO: dict[str, tuple[str, int, str]] = {
     ),
 }
 """File → SHA-256, bytes, what it is."""
+ALIGNED = {
+    "aligned_epsilon_sft_s0.safetensors": ("7390598f72a7c87f322d5b89f656d6d69724dabc1a88e4976d181da58779c9a9", 166912),
+    "aligned_epsilon_sft_s1.safetensors": ("b87263fa514522b47cffd519e83507ad35ee131f49e0b699901d2fe72ba3a140", 166904),
+    "aligned_epsilon_sft_s2.safetensors": ("9f0eb459c64a11292aa213c0df3c10e634918ea5896b68b66edc208dbe7070c7", 166904),
+    "aligned_epsilon_dpo_s0.safetensors": ("468660fd310e18e5aa840f41399872e489aa14407d71f50514baa2b103f475c4", 167184),
+    "aligned_epsilon_dpo_s1.safetensors": ("943cf23d888ef7fca88141eba5166ce4b9362cbbde4ac3dacefecd4437eac9c7", 167184),
+    "aligned_epsilon_dpo_s2.safetensors": ("e446474516f52b3a3fedcdd691906c15735eb4262d357228a9994df6d580ccb2", 167184),
+    "aligned_epsilon_videodpo_s0.safetensors": (
+        "c93a69eaa1fc8d8e81721a0a2955d906308792b82c86e2cdc24c675e30ac05fa",
+        167224,
+    ),
+    "aligned_epsilon_videodpo_s1.safetensors": (
+        "9d6fefee0360c658e1d77ed9e6311545f0d677cd709eef331ed9d794bebc1550",
+        167232,
+    ),
+    "aligned_epsilon_videodpo_s2.safetensors": (
+        "2aba768ff60919f7255657039e52120f435144db953f6ae066968db1b3b4178b",
+        167232,
+    ),
+    "aligned_flow_sft_s0.safetensors": ("32aedef03e0847650f1e8b32aae9ec02af4965febbecc84e7019d9780c0623fb", 166888),
+    "aligned_flow_sft_s1.safetensors": ("83b388eb49f050a0ed05e5fce0f58a79ae200a5b48dd1ce64522a0eafde34b80", 166888),
+    "aligned_flow_sft_s2.safetensors": ("061205e9e3152561d7c241b27333f203a7db16a67917962b71bb23554d6ac1e8", 166888),
+    "aligned_flow_dpo_s0.safetensors": ("6dad2b3630f2f6bbbf2deaf6845f4fabb13c404f55624d188a5914658c1f3c69", 167168),
+    "aligned_flow_dpo_s1.safetensors": ("b942051e8ae32056daf4e43a8437d1b8bffd188a2e066d0fda52c09aeac10ea7", 167168),
+    "aligned_flow_dpo_s2.safetensors": ("2dc2d361ecb142f181e2e461c219006f3bcb42eb374b7a18d8be740e08a677d9", 167168),
+    "aligned_flow_videodpo_s0.safetensors": (
+        "82da350fa4a1e08fa772489b91dc7be364d27e628622bbffe2dc14769115292c",
+        167216,
+    ),
+    "aligned_flow_videodpo_s1.safetensors": (
+        "3e313af96b4fd92fe96e5468e7c2c354bb5325b0051cc2e91aa1bb5f3a38d557",
+        167208,
+    ),
+    "aligned_flow_videodpo_s2.safetensors": (
+        "a70bb09ad4e49547cb678336a6a6fe17040cf2c9f99293a01805f3ecc0a2fd0c",
+        167208,
+    ),
+}
+"""Adapters of the text-to-video models, aligned with preferences: file → SHA-256, bytes."""
+ZOO |= {
+    name: (*facts, f"text-to-video model of crafter-9x9 ({kind}) aligned by {method}, training seed {seed[1:]}")
+    for name, facts in ALIGNED.items()
+    for _, kind, method, seed in [name.removesuffix(".safetensors").split("_")]
+}
+
 
 def card_of(file_name: str) -> str:
     """The card of a weight file; adapters are told on that of the small model that they were made with."""
     stem = file_name.removesuffix(".safetensors")
+    if file_name in ALIGNED:
+        return f"text_to_video_crafter_{stem.split('_')[1]}.md"
     return f"{FINETUNED if stem[:-1].endswith('_s') else stem}.md"
 
 

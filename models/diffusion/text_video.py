@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from harness.assets.locate import AbsentError
 from harness.cache import cache_root
-from harness.errors import DiptychError, UsageError
+from harness.errors import UsageError
 from harness.registry import REGISTRY
 from models.diffusion.latents import CodeSpace
 from models.diffusion.network import Denoiser
@@ -195,7 +196,7 @@ def zoo_file(card: TextVideoCard, weights: str) -> str:
     """The file of aligned weights.
 
     Raises:
-        DiptychError: Neither one of the card's names nor a file.
+        AbsentError: Neither one of the card's names nor a file.
     """
     if weights in card.finetunes and (ZOO / card.finetunes[weights]).is_file():
         return card.finetunes[weights]
@@ -205,7 +206,7 @@ def zoo_file(card: TextVideoCard, weights: str) -> str:
     if (own / ALIGNED).is_file():
         return str(own / ALIGNED)
     have = ", ".join(card.finetunes) or "none"
-    raise DiptychError(
+    raise AbsentError(
         f"there are no weights {weights!r} for model {card.name!r}: neither one of its own ({have}), "
         f"nor a file, nor trained into {own}. Make them: diptych align train --out {own} (--help has the methods)"
     )

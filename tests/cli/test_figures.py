@@ -61,7 +61,11 @@ def test_without_any_run_what_is_published_is_drawn(diptych, tmp_path):
 MISTAKES = {
     "unknown paper": (("diagdd",), 2, ["'diagdd'", "did you mean 'diagd'", "diptych figures --help"]),
     "scores for runs": (("diagd", "--scores", "a-file"), 2, ["diagd", "--run RUN"]),
-    "another paper's run": (("videodpo", "--run", str(baseline("decoding"))), 2, ["'decoding'", "alignment-ablation"]),
+    "a run of another paper": (
+        ("videodpo", "--run", str(baseline("decoding"))),
+        2,
+        ["'decoding'", "alignment-ablation"],
+    ),
     "a composite of nothing": (("videodpo", "--composite", "omniscore"), 2, ["--composite", "--scores FILE"]),
     "no file of scores": (("videodpo", "--scores", "nowhere.json"), 1, ["nowhere.json", "diptych score"]),
     "an empty file of scores": (("videodpo", "--scores", "a-file"), 2, ["a-file", "'video'"]),

@@ -22,13 +22,15 @@ SLOW = {("model", "llama-like-101m-random"), ("model", "video-transformer-crafte
 SLOW |= {("suite", name) for name in ("decoding", "decoding-fidelity", "decoding-vizdoom", "null-vizdoom")}
 SLOW |= {("suite", "decoding-finetune"), ("maker", "decoding-shape")}
 SLOW |= {("suite", "omniscore-samples"), ("suite", "omniscore-sanity")}
+SLOW |= {("suite", "alignment"), ("suite", "alignment-ablation")}
 """Suites run every arm on every case; null stands for them."""
 NEEDS_VIZDOOM = {("world", "vizdoom-6x8"), ("suite", "decoding-vizdoom"), ("suite", "null-vizdoom")}
 EXPECTED = {
-    "suite": {"decoding", "decoding-vizdoom", "null", "null-vizdoom", "omniscore-sanity", "omniscore-samples"},
+    "suite": {"decoding", "decoding-vizdoom", "null", "null-vizdoom", "omniscore-sanity", "omniscore-samples"}
+    | {"alignment", "alignment-ablation"},
     "schedule": {"sequential", "diagonal", "diagonal-st", "frame-at-once"},
     "world": {"crafter-9x9", "crafter-15x24", "vizdoom-6x8"},
-    "maker": {"decoding"},
+    "maker": {"decoding", "text-to-video", "diffusers"},
     "comparer": {"lpips-alex", "st-lpips-alex"},
     "scorer": {
         "brisque",

@@ -71,7 +71,7 @@ def test_a_flipped_bit_of_the_zoo_stops_a_run_before_its_first_trial(tmp_path: P
 
     for command in (("run", "null", "--scale", "smoke"), ("assets", "verify"), ("doctor",)):
         done = diptych(*command)
-        said = done.stdout + done.stderr
+        said = " ".join((done.stdout + done.stderr).split())  # lines are wrapped
         assert done.returncode == 1, said
         assert ZOO[name][0] in said
         assert f"{file} is damaged" in said
