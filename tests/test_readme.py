@@ -146,6 +146,17 @@ def test_the_page_of_omniscore_is_that_of_the_committed_runs() -> None:
     assert page == (ROOT / "docs" / "omniscore.md").read_text(encoding="utf-8")
 
 
+def test_the_page_and_the_table_of_alignment_are_those_of_the_committed_runs() -> None:
+    spec = importlib.util.spec_from_file_location("alignment_page", ROOT / "dev" / "alignment_page.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    run = only_run("alignment", "small")
+    page = module.page(run, only_run("alignment-ablation", "small"))
+    assert page == (ROOT / "docs" / "alignment.md").read_text(encoding="utf-8")
+    assert module.short_table(show_run(str(run))) in README
+    assert run.name in README
+
+
 def test_its_suite_file_can_be_planned(tmp_path: Path) -> None:
     (text,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
     file = tmp_path / "mine.toml"
