@@ -56,7 +56,7 @@ ALIGNMENT_ABLATION = register("suite", "alignment-ablation")(
         baseline="baseline",
         scales={
             "smoke": scale("smoke", 6, ("crafter epsilon",), split="validation", videos=2),
-            "small": scale("small", 16, ("crafter epsilon",), split="validation", videos=2),
+            "small": scale("small", 12, ("crafter epsilon",), split="validation", videos=2),
             "full": scale("full", 64, split="validation"),
         },
         metrics=METRICS,
