@@ -15,6 +15,7 @@ from harness.assets.locate import AbsentError
 from harness.cache import cache_root
 from harness.errors import UsageError
 from harness.registry import REGISTRY
+from models.assets.zoo import ZOO as SHIPPED
 from models.diffusion.latents import CodeSpace
 from models.diffusion.network import Denoiser
 from models.diffusion.objectives import make_objective
@@ -22,7 +23,7 @@ from models.diffusion.sampling import Sampled, guided, sample
 from models.diffusion.shapes import DenoiserShape
 from models.tokenizers.loading import load_tokenizer
 from models.video_text.words import word_ids
-from models.weights import ZOO, load_network, weights_sha256, write_weights, zoo_path
+from models.weights import load_network, weights_sha256, write_weights, zoo_path
 from models.zoo.cards import TextVideoModel as TextVideoCard
 
 ALIGNED = "aligned.safetensors"
@@ -198,7 +199,7 @@ def zoo_file(card: TextVideoCard, weights: str) -> str:
     Raises:
         AbsentError: Neither one of the card's names nor a file.
     """
-    if weights in card.finetunes and (ZOO / card.finetunes[weights]).is_file():
+    if weights in card.finetunes and card.finetunes[weights] in SHIPPED:
         return card.finetunes[weights]
     if Path(weights).is_file():
         return weights
