@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from harness.absent import missing_assets
 from harness.cli import collecting
 from harness.cli.builtin import load_builtin
 from harness.cli.main import run
@@ -234,7 +235,14 @@ def test_no_pair_is_told_with_null_and_the_reason(align: Call, tiny_collection: 
     assert (code, "no collection in" in error) == (2, True)
 
 
+def skip_without_the_reward() -> None:
+    parts = [REGISTRY.get("metric", name) for name in preset(collecting.DEFAULT_SCORE).metrics]
+    if lacking := [reason for part in parts if (reason := missing_assets(part))]:
+        pytest.skip(lacking[0])
+
+
 def test_the_default_reward_is_kept_with_its_parts_and_scales() -> None:
+    skip_without_the_reward()
     scorer = collecting.make_scorer(collecting.DEFAULT_SCORE, [JUDGE], "crafter-9x9")
     wanted = preset(collecting.DEFAULT_SCORE)
     assert tuple(scorer.metrics) == (*wanted.metrics, collecting.DEFAULT_SCORE, JUDGE)
@@ -249,6 +257,7 @@ def test_the_default_reward_is_kept_with_its_parts_and_scales() -> None:
 
 @pytest.mark.full
 def test_collection_with_the_default_reward(align: Call, tmp_path: Path) -> None:
+    skip_without_the_reward()
     prompts(tmp_path, EXAMPLE, DAY)
     code, document, said = align(*collect("--score", collecting.DEFAULT_SCORE))
     assert code == 0, said
@@ -261,4 +270,5 @@ def test_collection_with_the_default_reward(align: Call, tmp_path: Path) -> None
     found = json.loads((tmp_path / "c" / "fits.json").read_text())
     totals = [preset(collecting.DEFAULT_SCORE).total(row).semantics for row in rows]
     pairs = [(max(totals[i : i + 2]), min(totals[i : i + 2])) for i in (0, 2)]
-    assert [(p["winner_score"], p["loser_score"]) for p in found["pairs"]] == pytest.approx(pairs)
+    told = [score for p in found["pairs"] for score in (p["winner_score"], p["loser_score"])]
+    assert told == pytest.approx([score for pair in pairs for score in pair])
