@@ -29,6 +29,7 @@ class Fault:
     tests: str
 
 
+ALIGNMENT = "tests/models/alignment"
 DECODING = "tests/models/decoding"
 FAULTS = (
     Fault(
@@ -51,6 +52,41 @@ FAULTS = (
         "if t.metric in judged - replaced)",
         "if t.metric in judged)",
         "tests/harness/test_suite_file.py",
+    ),
+    Fault(
+        "a pair's errors are compared by column, as the released code does",
+        "models/alignment/loss.py",
+        "return squared.flatten(1).mean(1)",
+        "return squared.flatten(1, -2).mean(1)",
+        f"{ALIGNMENT}/test_loss.py",
+    ),
+    Fault(
+        "preferences pull the wrong way",
+        "models/alignment/loss.py",
+        "return 0.5 * beta * errors.margin",
+        "return -0.5 * beta * errors.margin",
+        f"{ALIGNMENT}/test_loss.py",
+    ),
+    Fault(
+        "winner and loser meet noise of their own",
+        "models/alignment/draws.py",
+        "loser_noise=noise if options.shared_noise else normal(LOSER_NOISE),",
+        "loser_noise=normal(LOSER_NOISE),",
+        f"{ALIGNMENT}/test_draws.py",
+    ),
+    Fault(
+        "flow goes from noise to data",
+        "models/diffusion/objectives.py",
+        "return noise - latents",
+        "return latents - noise",
+        "tests/models/diffusion/test_objectives.py",
+    ),
+    Fault(
+        "a score that regressed does not count against an improvement",
+        "harness/stats/methods.py",
+        'if finding.verdict == "regressed")',
+        'if finding.verdict == "improved")',
+        "tests/harness/test_stats_methods.py",
     ),
     Fault(
         "off-by-one mask",
