@@ -83,8 +83,8 @@ def method_leaves(reading: Reading, best: MethodConclusion) -> tuple[Leaf, ...]:
         unit = display_unit(m.unit, [m.estimate.value])
         seeds = [seed.estimate.value * unit.factor for seed in m.seeds if seed.estimate.value is not None]
         decimals = change_decimals(seeds, taus(suite).get(m.metric, 0.0) * unit.factor)
-        value = f"{change_text(m.estimate, unit.factor, decimals)} {unit.label}".strip()
-        title = f"{metric_title(m.metric)}, against {m.baseline}"
+        value = change_text(m.estimate, unit.factor, decimals)
+        title = f"{metric_title(m.metric)}{f' ({unit.label})' if unit.label else ''}, against {m.baseline}"
         leaves.append(Leaf(label, title, value, told_seeds(m, unit.factor, decimals), m.verdict))
     return tuple(leaves)
 

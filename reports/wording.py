@@ -13,7 +13,7 @@ from harness.types import Estimate
 MINUS = "\u2212"
 ABSENT = "–"
 
-DIMENSIONLESS = ("fraction", "ssim", "frechet", "mmd2", "score", "lpips", "st-lpips")
+DIMENSIONLESS = ("fraction", "ssim", "frechet", "mmd2", "score", "omniscore", "lpips", "st-lpips")
 TITLES = {
     "omniscore": "OmniScore",
     "psnr": "PSNR",

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from harness.types import Metric
+from reports.method_tables import change_decimals
 from reports.methods import MethodRow, dimensions, method_rows
 from reports.papers.aligned import interval_methods
 from reports.papers.measured import run_text
 from reports.papers.writing import BAND, COLOURS, GREY, INK, RULE, Cell, PaperFigure, new_figure, paper_style, render
 from reports.reading import Reading
-from reports.wording import metric_title, significant
+from reports.wording import metric_title, number, significant
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +58,7 @@ def dimensions_figure(reading: Reading, metrics: Mapping[str, Metric], name: str
             if len(groups) > 1 and shown:
                 axes = panels[i * high][0]
                 axes.text(
-                    0.0, 1.32, group, transform=axes.transAxes, fontsize=7.0, fontweight="bold", color=INK, ha="left"
+                    0.0, 1.42, group, transform=axes.transAxes, fontsize=7.0, fontweight="bold", color=INK, ha="left"
                 )
         drawing = render(figure, title)
     how = interval_methods(rows, shown)
@@ -124,7 +125,7 @@ def _panel(
         right = change >= 0
         end = max([base, *points]) if right else min([base, *points])
         axes.annotate(
-            signed(change), (end, y), xytext=(3 if right else -3, 0), textcoords="offset points",
+            signed(change, floor), (end, y), xytext=(3 if right else -3, 0), textcoords="offset points",
             ha="left" if right else "right", va="center", fontsize=5.6, color=colour,
         )  # fmt: skip
     axes.locator_params(axis="x", nbins=3)
@@ -134,6 +135,6 @@ def _panel(
     axes.spines["left"].set_visible(False)
 
 
-def signed(value: float) -> str:
-    """A difference with its sign and two significant digits."""
-    return f"+{significant(value, 2)}" if value > 0 else significant(value, 2)
+def signed(value: float, floor: float) -> str:
+    """A difference with its sign, to two digits of the threshold or, without one, three of its own."""
+    return number(value, change_decimals([value], floor), signed=True)

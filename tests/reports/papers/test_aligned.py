@@ -146,6 +146,15 @@ def test_blocks_have_heads_of_their_own():
     assert draw_blocks(blocks, "t", ["* note"])["svg"].startswith(b"<?xml")
 
 
-@pytest.mark.parametrize(("value", "text"), [(0.01234, "+0.012"), (-0.771, "−0.77"), (0.0, "0"), (12.3, "+12")])
-def test_differences_are_signed(value, text):
-    assert signed(value) == text
+@pytest.mark.parametrize(
+    ("value", "floor", "text"),
+    [
+        (0.01234, 0.005, "+0.0123"),
+        (-0.771, 0.1, "−0.77"),
+        (-9.8e-5, 0.002, "−0.0001"),
+        (1e-5, 0.1, "0.00"),
+        (12.3, 0, "+12.3"),
+    ],
+)
+def test_differences_are_signed(value, floor, text):
+    assert signed(value, floor) == text
