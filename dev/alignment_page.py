@@ -18,8 +18,8 @@ Printed by `dev/alignment_page.py` from two committed runs: `{alignment}` (suite
 the test split, scored once) and `{ablation}` (suite `alignment-ablation`, prompts of the validation
 split). The models are the zoo's two text-to-video models of Crafter; preferences are {pairs} pairs a model, best
 against worst of four videos of a prompt by `omniscore[light-crafter-pairing]`; `dev/align_zoo.sh` makes all of it
-anew. Its settings were chosen in {tries} tries on validation prompts (`dev/LOG.md`) before the test prompts were scored,
-once. These are light backends on a small world: no number here is comparable with VBench's.
+anew. Its settings were chosen in {tries} tries on validation prompts (`dev/LOG.md`) before the test prompts were
+scored, once. These are light backends on a small world: no number here is comparable with VBench's.
 
 ![The same prompts and noise without alignment (left) and aligned by VideoDPO (right); ε above, flow below](alignment.png)
 """
