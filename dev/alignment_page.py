@@ -21,7 +21,7 @@ against worst of four videos of a prompt by `omniscore[light-crafter-pairing]`; 
 anew. Its settings were chosen in {tries} tries on validation prompts (`dev/LOG.md`) before the test prompts were
 scored, once. These are light backends on a small world: no number here is comparable with VBench's.
 
-![The same prompts and noise without alignment (left) and aligned by VideoDPO (right); ε above, flow below](alignment.png)
+![The same prompts and noise without alignment (left), aligned by VideoDPO (right); ε above, flow below](alignment.png)
 """
 TRIES = 6
 TABLE = """
