@@ -22,11 +22,11 @@ SUITE = """
 name = "my-lora"
 question = "What does my LoRA buy, and what does it cost?"
 baseline = "base"
-metrics = ["frames_per_second", "peak_memory_bytes", "imaging_quality[brisque]"]
+metrics = ["frames_per_second", "peak_memory_bytes", "temporal_flickering[frame-difference]"]
 primary_speed = "frames_per_second"
-primary_quality = "imaging_quality[brisque]"
-margin = 5.0
-margin_why = "half of what a strong blur costs"
+primary_quality = "temporal_flickering[frame-difference]"
+margin = 0.05
+margin_why = "thirteen grey levels of mean difference"
 negative_control = false
 
 [[thresholds]]
@@ -101,7 +101,7 @@ def test_a_users_suite_is_run_and_reported(folder, tmp_path, capsys):
     assert len(noise) == 2, "each block has noise of its own"
     context = json.loads((path / "manifest.json").read_text())["context"]
     assert "CogVideoXPipeline" in json.dumps(context)
-    zero = [f for f in document["findings"] if f["arm"] == "zero" and f["metric"] == "imaging_quality[brisque]"]
+    zero = [f for f in document["findings"] if f["arm"] == "zero" and f["metric"] == "temporal_flickering[frame-difference]"]
     assert [f["estimate"]["value"] for f in zero] == [pytest.approx(0.0, abs=0.0)]
     assert run(["report", str(path), "-o", str(tmp_path / "report.html")]) == 0
     assert "my-lora" in (tmp_path / "report.html").read_text()
