@@ -32,8 +32,8 @@ from harness.types import Metric
 BEST = {"ssim": 1.0, "fraction": 1.0, "percent": 100.0, "dB": CAP_DB}
 BEST |= dict.fromkeys(("cosine", "agreement", "moves", "omniscore", "grade over 10"), 1.0)
 BEST |= {"grade": 10.0, "musiq": 100.0, "% of shorter side per step": 100.0, "feature distance": 100.0}
-"""Best possible value by unit; of motion a step of a whole side, which no video takes, and of diversity a hundred standard
-deviations of real clips."""
+"""Best possible value by unit; of motion a step of a whole side, which no video takes, and of diversity a hundred
+standard deviations of real clips."""
 
 SIGNED = ("mmd2",)
 """Units of distances whose unbiased estimates may be negative."""

@@ -101,7 +101,8 @@ def test_a_users_suite_is_run_and_reported(folder, tmp_path, capsys):
     assert len(noise) == 2, "each block has noise of its own"
     context = json.loads((path / "manifest.json").read_text())["context"]
     assert "CogVideoXPipeline" in json.dumps(context)
-    zero = [f for f in document["findings"] if f["arm"] == "zero" and f["metric"] == "temporal_flickering[frame-difference]"]
+    judged = "temporal_flickering[frame-difference]"
+    zero = [f for f in document["findings"] if f["arm"] == "zero" and f["metric"] == judged]
     assert [f["estimate"]["value"] for f in zero] == [pytest.approx(0.0, abs=0.0)]
     assert run(["report", str(path), "-o", str(tmp_path / "report.html")]) == 0
     assert "my-lora" in (tmp_path / "report.html").read_text()
