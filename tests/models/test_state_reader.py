@@ -184,14 +184,9 @@ def test_real_clips_fit_their_own_captions_and_hardly_anothers(clips) -> None:
     assert found[~np.eye(6, dtype=bool)].mean() < 0.5
     for clip in clips:
         assert (scorer.reader.read(clip.frames)[:, :7] == clip.truth["semantic"]).mean() > 0.99
-    # what is read is the caption, field by field, but for a step that leaves no trace
-    assert (
-        sum(
-            astuple(scorer.caption(clip.frames[:8]))[:5] == astuple(one)[:5]
-            for clip, one in zip(clips, told, strict=True)
-        )
-        >= 7
-    )
+    # what is read is the caption, field by field; the way may leave no trace
+    for clip, one in zip(clips, told, strict=True):
+        assert astuple(scorer.caption(clip.frames[:8]))[:5] == astuple(one)[:5]
 
 
 def test_the_metric_judges_what_was_made_for_a_caption(clips) -> None:
