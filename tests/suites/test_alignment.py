@@ -87,7 +87,7 @@ def test_absent_weights_name_the_folder_and_the_command(tmp_path, monkeypatch) -
     monkeypatch.setenv("DIPTYCH_CACHE", str(tmp_path))
     card = TextVideoModel(
         name="m", summary="", world="crafter-9x9", prediction="flow", frames=8, steps=2, guidance=1.0, tokenizer="t",
-        weights="w", finetunes={"videodpo-s0": "alignment_m_videodpo_s0.safetensors"},
+        weights="w", finetunes={"videodpo-s0": "aligned_flow_videodpo_s0.safetensors", "mine": "not_shipped.safetensors"},
     )  # fmt: skip
     own = tmp_path / "alignment" / "m" / "alpha-0"
     with pytest.raises(DiptychError, match=rf"diptych align train --out {own}"):
@@ -95,4 +95,6 @@ def test_absent_weights_name_the_folder_and_the_command(tmp_path, monkeypatch) -
     own.mkdir(parents=True)
     (own / ALIGNED).touch()
     assert zoo_file(card, "alpha-0") == str(own / ALIGNED)
-    assert zoo_file(card, "videodpo-s0") == "alignment_m_videodpo_s0.safetensors"
+    assert zoo_file(card, "videodpo-s0") == "aligned_flow_videodpo_s0.safetensors"
+    with pytest.raises(DiptychError, match="there are no weights 'mine'"):
+        zoo_file(card, "mine")
