@@ -90,6 +90,15 @@ def groups_of(facts: RunFacts) -> list[str]:
     return list(dict.fromkeys(finding.group for finding in facts.findings))
 
 
+def head(group: str, metrics: list[str]) -> list[str]:
+    """Title and head of a group's table."""
+    return [
+        f"\n**{group}**\n",
+        f"| | {' | '.join(COLUMNS[name] for name in metrics)} |",
+        "|---" * (len(metrics) + 1) + "|",
+    ]
+
+
 def baseline_row(facts: RunFacts, group: str, metrics: list[str]) -> str:
     """The baseline's own values."""
     own = {f.metric: f.baseline_value for f in facts.findings if f.group == group and f.baseline_value is not None}
@@ -101,8 +110,7 @@ def methods_table(facts: RunFacts, metrics: list[str]) -> str:
     """One row a method: mean over seeds, the seeds, the word."""
     lines = []
     for group in groups_of(facts):
-        lines += [f"\n**{group}**\n", f"| | {' | '.join(COLUMNS[name] for name in metrics)} |"]
-        lines += ["|---" * (len(metrics) + 1) + "|", baseline_row(facts, group, metrics)]
+        lines += [*head(group, metrics), baseline_row(facts, group, metrics)]
         found = {(m.method, m.metric): m for m in facts.methods if m.group == group}
         for method in dict.fromkeys(name for name, _ in found):
             cells = []
@@ -121,8 +129,7 @@ def arms_table(facts: RunFacts, metrics: list[str]) -> str:
     """One row an arm: differences with intervals and words."""
     lines = []
     for group in groups_of(facts):
-        lines += [f"\n**{group}**\n", f"| | {' | '.join(COLUMNS[name] for name in metrics)} |"]
-        lines += ["|---" * (len(metrics) + 1) + "|", baseline_row(facts, group, metrics)]
+        lines += [*head(group, metrics), baseline_row(facts, group, metrics)]
         found = {(f.arm, f.metric): f for f in facts.findings if f.group == group}
         for arm in dict.fromkeys(name for name, _ in found):
             row = [found.get((arm, name)) for name in metrics]
@@ -137,8 +144,7 @@ def wins_table(facts: RunFacts) -> str:
     metrics = list(dict.fromkeys(win.metric for win in facts.win_rates))
     for group in groups_of(facts):
         found = {(w.arm, w.metric): w.estimate for w in facts.win_rates if w.group == group}
-        lines += [f"\n**{group}**\n", f"| | {' | '.join(COLUMNS[name] for name in metrics)} |"]
-        lines.append("|---" * (len(metrics) + 1) + "|")
+        lines += head(group, metrics)
         for arm in dict.fromkeys(name for name, _ in found):
             cells = []
             for name in metrics:

@@ -8,19 +8,7 @@ prompts, because it is what choices are made by; a finding is one of a checkpoin
 from __future__ import annotations
 
 from harness.registry import register
-from harness.types import Suite
-from suites.alignment import (
-    BASELINE,
-    FLOOR_WHY,
-    HELD_OUT,
-    MARGIN,
-    METRICS,
-    THRESHOLDS,
-    TRAINING_SCORE,
-    WIN_RATES,
-    arm,
-    scale,
-)
+from suites.alignment import ALIGNMENT, BASELINE, arm, scale
 
 RECIPES: dict[str, str] = {
     "videodpo": "the reference: alpha 1, raw weights, beta 5000, best against worst of 4, shared noise, mean error",
@@ -48,25 +36,18 @@ RECIPES: dict[str, str] = {
 ARMS = (BASELINE, *(arm(name, words, name) for name, words in RECIPES.items()))
 
 ALIGNMENT_ABLATION = register("suite", "alignment-ablation")(
-    Suite(
-        name="alignment-ablation",
-        version=1,
-        question="Which of VideoDPO's choices change what alignment gains, and which cost motion?",
-        arms=ARMS,
-        baseline="baseline",
-        scales={
-            "smoke": scale("smoke", 6, ("crafter epsilon",), split="validation", videos=2),
-            "small": scale("small", 12, ("crafter epsilon",), split="validation", videos=2),
-            "full": scale("full", 64, split="validation"),
-        },
-        metrics=METRICS,
-        primary_speed=None,
-        primary_quality=TRAINING_SCORE,
-        margin=MARGIN,
-        margin_why=FLOOR_WHY,
-        thresholds=THRESHOLDS,
-        win_rate_of=WIN_RATES,
-        training_score=TRAINING_SCORE,
-        held_out=HELD_OUT,
+    ALIGNMENT.model_copy(  # judged as `alignment` is: the same metrics, thresholds and held-out scores
+        update={
+            "name": "alignment-ablation",
+            "version": 1,
+            "question": "Which of VideoDPO's choices change what alignment gains, and which cost motion?",
+            "arms": ARMS,
+            "scales": {
+                "smoke": scale("smoke", 6, ("crafter epsilon",), split="validation", videos=2),
+                "small": scale("small", 12, ("crafter epsilon",), split="validation", videos=2),
+                "full": scale("full", 64, split="validation"),
+            },
+            "methods": (),
+        }
     )
 )

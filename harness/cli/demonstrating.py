@@ -10,7 +10,7 @@ from typing import Any
 from harness.cli.aligning import train_alignment
 from harness.cli.assets import fetch_assets, list_assets
 from harness.cli.builtin import load_builtin
-from harness.cli.collecting import collect_preferences
+from harness.cli.collecting import DEFAULT_SCORE, collect_preferences
 from harness.cli.progress import RunProgress
 from harness.cli.running import resume_run, run_suite
 from harness.cli.verbs import write_report
@@ -19,7 +19,6 @@ from harness.files import usable_folder, write_atomically
 from harness.types import Data
 
 MODEL = "text-to-video-crafter-epsilon"
-SCORE = "omniscore[light-crafter-pairing]"
 SUITE = "alignment-demo"
 METHODS = ("sft", "dpo", "videodpo")
 PROMPTS, VIDEOS, STEPS, TESTED, LEARNING_RATE = 32, 4, 150, 16, 3e-4
@@ -105,7 +104,7 @@ def align_demo(
     collection, training, results = out / "collection", out / method, out / "results"
     kept = stage(
         "collect",
-        f"{videos} videos of {prompts} prompts, scored by {SCORE}",
+        f"{videos} videos of {prompts} prompts, scored by {DEFAULT_SCORE}",
         lambda: collect_preferences(
             MODEL,
             prompts,
@@ -157,7 +156,7 @@ def align_demo(
 def _fetch_scorers() -> None:
     """Bring the weights that the score needs onto this machine, where they are not here yet."""
     registry = load_builtin()
-    metric = registry.get("metric", SCORE)
+    metric = registry.get("metric", DEFAULT_SCORE)
     parts = [registry.get("metric", name) for name in metric.parts]
     wanted = sorted({name for part in (metric, *parts) for name in part.assets})
     absent = [facts.name for facts in list_assets(wanted).assets if not facts.present]

@@ -11,7 +11,7 @@ from models.adapters.calls import StepClock, arguments_of, draw_noise, latents_s
 from models.adapters.declared import CaseParams
 from models.adapters.diffusers_denoising import PipelineDenoising
 from models.adapters.loading import load_pipeline
-from models.diffusion.sampling import Sampled
+from models.diffusion.sampling import Sampled, check_seeds
 
 
 class PipelineModel(PipelineDenoising):
@@ -56,8 +56,7 @@ class PipelineModel(PipelineDenoising):
         """
         if eta != 0:
             raise UsageError(f"a pipeline draws what its scheduler draws; eta must be 0, not {eta}.")
-        if len(captions) != len(seeds) or not captions:
-            raise UsageError(f"sampling takes a seed for every caption, not {len(captions)} and {len(seeds)}.")
+        check_seeds(captions, seeds)
         said = {name: value for name, value in (("steps", steps), ("guidance", guidance)) if value is not None}
         asked = self.asked.model_copy(update=said)
         pipeline, clock = self.loaded.pipeline, StepClock(self.loaded.device)

@@ -22,6 +22,8 @@ from harness.errors import DiptychError, UsageError
 from harness.files import write_atomically
 from models.weights import HEADER, read_weights
 
+ALIGNED = "aligned.safetensors"
+"""What a training writes."""
 LORA_A, LORA_B = ".lora_A.weight", ".lora_B.weight"
 ADAPTER = "default"
 KINDS = ("lora", "full")

@@ -19,7 +19,14 @@ from torch import Tensor, nn
 
 from harness.errors import UsageError
 from harness.files import usable_folder
-from models.alignment.adapters import adapter_tensors, add_adapters, linear_names, without_adapters, write_aligned
+from models.alignment.adapters import (
+    ALIGNED,
+    adapter_tensors,
+    add_adapters,
+    linear_names,
+    without_adapters,
+    write_aligned,
+)
 from models.alignment.draws import ADAPTERS, Draws, chosen_pairs, draw_step, seed_of
 from models.alignment.options import AlignOptions
 from models.alignment.preferences import Preferences
@@ -29,7 +36,6 @@ from models.diffusion.denoising import Denoising
 from models.training.average import MovingAverage
 from models.training.loop import Job, train
 
-ALIGNED = "aligned.safetensors"
 DTYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
 
 

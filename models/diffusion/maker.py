@@ -24,6 +24,9 @@ from models.zoo.cards import TextVideoModel as TextVideoCard
 Prompt = tuple[SceneCaption, NDArray[np.uint8] | None]
 """What the model is told, and the real video that it is true of, uint8 ``[frames, height, width, 3]``."""
 
+Key = tuple[str, str | None, bool]
+"""Model, aligned weights, and whether they are merged."""
+
 
 class TextToVideoMaker:
     """Samples one video per call, batch 1.
@@ -36,8 +39,8 @@ class TextToVideoMaker:
     def __init__(self, device: str, threads: int) -> None:
         del threads
         self.device = device
-        self._models: dict[tuple[str, str | None, bool], TextVideoModel] = {}
-        self._first_call_seconds: dict[tuple[str, str | None, bool], float] = {}
+        self._models: dict[Key, TextVideoModel] = {}
+        self._first_call_seconds: dict[Key, float] = {}
         self._prompts: dict[tuple[str, str, int], Prompt] = {}
         self._worlds: dict[str, Any] = {}
 
@@ -70,10 +73,10 @@ class TextToVideoMaker:
 
     def load(self, arm: Arm, case: Case) -> TextVideoModel:
         """The case's model with the arm's weights on top, loaded once."""
-        asked = read_params(ArmParams, arm.params, f"arm {arm.name!r}")
-        key = (case.model, asked.weights, asked.merge)
+        key = _key(arm, case)
         if key not in self._models:
-            self._models[key] = load_text_video(case.model, self.device, weights=asked.weights, merge=asked.merge)
+            name, weights, merge = key
+            self._models[key] = load_text_video(name, self.device, weights=weights, merge=merge)
         return self._models[key]
 
     def prompt(self, case: Case, card: TextVideoCard) -> Prompt:
@@ -102,8 +105,7 @@ class TextToVideoMaker:
         caption, real = self.prompt(case, model.card)
         told = str(caption)
         call = partial(model.sample, [told], [seed], steps=asked.steps, guidance=asked.guidance, eta=asked.eta)
-        params = read_params(ArmParams, arm.params, f"arm {arm.name!r}")
-        key = (case.model, params.weights, params.merge)
+        key = _key(arm, case)
         if key not in self._first_call_seconds:
             self._first_call_seconds[key] = time_once(call, self.device)
         measured = measure(call, self.device, repeats)
@@ -132,11 +134,16 @@ class TextToVideoMaker:
             },
             info={
                 "prompt": told,
-                "weights": params.weights,
-                "merged": params.merge,
+                "weights": key[1],
+                "merged": key[2],
                 "step_seconds": [float(f"{value:.4g}") for value in sampled.step_seconds],
                 **measured.info,
             },
             world=model.card.world,
             caption=str(caption.base),
         )
+
+
+def _key(arm: Arm, case: Case) -> Key:
+    asked = read_params(ArmParams, arm.params, f"arm {arm.name!r}")
+    return case.model, asked.weights, asked.merge

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from harness.clock import Stopwatch
+from harness.errors import UsageError
 from models.diffusion.objectives import sampler
 
 
@@ -31,6 +32,12 @@ class Sampled:
 
 Ask = Callable[[Tensor, Tensor], Tensor]
 """From noised latents ``[B, ...]`` and timesteps ``[B]`` to the prediction, guided or not."""
+
+
+def check_seeds(captions: Sequence[str], seeds: Sequence[int]) -> None:
+    """Raise a UsageError unless there is a seed for every caption, and one caption at least."""
+    if len(captions) != len(seeds) or not captions:
+        raise UsageError(f"sampling takes a seed for every caption, not {len(captions)} and {len(seeds)}.")
 
 
 def sample(

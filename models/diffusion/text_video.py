@@ -15,18 +15,18 @@ from harness.assets.locate import AbsentError
 from harness.cache import cache_root
 from harness.errors import UsageError
 from harness.registry import REGISTRY
+from models.alignment.adapters import ALIGNED, apply_aligned
 from models.assets.zoo import ZOO as SHIPPED
 from models.diffusion.latents import CodeSpace
 from models.diffusion.network import Denoiser
 from models.diffusion.objectives import make_objective
-from models.diffusion.sampling import Sampled, guided, sample
+from models.diffusion.sampling import Sampled, check_seeds, guided, sample
 from models.diffusion.shapes import DenoiserShape
 from models.tokenizers.loading import load_tokenizer
 from models.video_text.words import word_ids
 from models.weights import load_network, weights_sha256, write_weights, zoo_path
 from models.zoo.cards import TextVideoModel as TextVideoCard
 
-ALIGNED = "aligned.safetensors"
 """What ``diptych align train`` writes into its folder."""
 
 
@@ -106,8 +106,7 @@ class TextVideoModel:
         """
         steps = self.card.steps if steps is None else steps
         guidance = self.card.guidance if guidance is None else guidance
-        if len(captions) != len(seeds) or not captions:
-            raise UsageError(f"sampling takes a seed for every caption, not {len(captions)} and {len(seeds)}.")
+        check_seeds(captions, seeds)
         check_sampling(self.shape.prediction, steps, guidance, eta)
         return sample(
             guided(
@@ -181,8 +180,6 @@ def load_text_video(
     model = TextVideoModel(card, load_denoiser(card.weights, device), weights_sha256(card.weights))
     if weights is not None:
         path = zoo_path(zoo_file(card, weights))
-        from models.alignment.adapters import apply_aligned
-
         apply_aligned(model.network, path, model.weights_sha256, merge=merge)
         model.aligned_sha256 = weights_sha256(str(path))
     return model

@@ -24,7 +24,7 @@ from harness.errors import DiptychError
 from harness.files import write_atomically
 from harness.registry import REGISTRY
 from models.training.progress import Progress
-from models.worlds.types import SPLITS, Split
+from models.worlds.types import SPLITS, Split, clips_of
 
 ENCODE_CLIPS = 64
 
@@ -83,7 +83,6 @@ def tokenise(
     actions: list[NDArray[np.uint8]] = []
     frames: list[NDArray[np.uint8]] = []
     seeds: list[int] = []
-    iterate = source.iterate if hasattr(source, "iterate") else source.clips
 
     def encode() -> None:
         if frames:
@@ -92,7 +91,7 @@ def tokenise(
             tokens.append(ids.reshape(*stacked.shape[:2], *ids.shape[1:]).astype(np.uint16))
             frames.clear()
 
-    for clip in iterate(split, count, processes=processes, progress=progress):
+    for clip in clips_of(source, split, count, processes=processes, progress=progress):
         frames.append(clip.frames)
         actions.append(clip.actions.astype(np.uint8))
         seeds.append(clip.episode_seed)

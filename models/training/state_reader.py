@@ -20,7 +20,7 @@ from models.state.shapes import StateReaderShape
 from models.training.loop import Job, train
 from models.training.presets import STATE_READER_PRESETS, preset
 from models.training.progress import Progress
-from models.worlds.types import Split
+from models.worlds.types import Split, clips_of
 
 RARITY = 0.5
 """A tile's loss is weighted with its id's count to the power of minus this: creatures are few among grass and stone."""
@@ -42,9 +42,8 @@ def state_frames(
     source = REGISTRY.get("world", world)()
     if "semantic" not in source.truth:
         raise UsageError(f"world {world!r} does not tell what stands on its tiles. Try: --world crafter-9x9")
-    iterate = source.iterate if hasattr(source, "iterate") else source.clips
     with Progress(f"{split} clips of {world}", 0) as progress:
-        clips = list(iterate(split, skip + count, processes=processes, progress=progress.count))[skip:]
+        clips = list(clips_of(source, split, skip + count, processes=processes, progress=progress.count))[skip:]
     height = source.spec.map_rows * source.spec.tile_pixels
     return (
         np.concatenate([clip.frames[:, :height] for clip in clips]),

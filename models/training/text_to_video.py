@@ -27,7 +27,7 @@ from models.training.progress import Progress
 from models.video_text.words import word_ids
 from models.worlds.captions import captioner
 from models.worlds.scene_captions import EXAMPLE, MOST_WORDS, SCENE_WORDS, is_held_out, scene_caption
-from models.worlds.types import Split
+from models.worlds.types import Split, clips_of
 
 UNTOLD = 0.1
 """Share of training captions that are replaced by the empty one, so that guidance has what to move away from."""
@@ -60,12 +60,11 @@ def captioned_windows(
     source = REGISTRY.get("world", world)()
     if frames > source.spec.clip_frames:
         raise UsageError(f"clips of {world} have {source.spec.clip_frames} frames; {frames} are too many.")
-    iterate = source.iterate if hasattr(source, "iterate") else source.clips
     tokens: list[Tensor] = []
     captions: list[str] = []
     dropped = 0
     with Progress(f"{split} clips of {world}", 0) as progress:
-        for clip in iterate(split, count, processes=processes, progress=progress.count):
+        for clip in clips_of(source, split, count, processes=processes, progress=progress.count):
             found = tokenizer.encode(clip.frames).cpu()
             for start in range(len(clip.frames) - frames + 1):
                 caption = scene_caption(world, clip, start, frames)

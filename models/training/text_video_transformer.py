@@ -32,6 +32,7 @@ from models.training.presets import TEXT_VIDEO_TRANSFORMER_PRESETS, preset
 from models.training.sequences import epoch_draw, kept_clips
 from models.training.teacher_forcing import PlacedView
 from models.worlds.captions import LENGTH, WORDS, captioner
+from models.worlds.types import clips_of
 from models.zoo.shapes import crafter_small_shape
 
 
@@ -134,9 +135,8 @@ def kept_captions(path: Path, world: str, split: Any, count: int, frames: int) -
         if kept.shape[0] == count and kept.shape[2] == LENGTH:
             return kept
     say, source = captioner(world), REGISTRY.get("world", world)()
-    iterate = source.iterate if hasattr(source, "iterate") else source.clips
     found = []
-    for clip in iterate(split, count):
+    for clip in clips_of(source, split, count):
         offsets = range(len(clip.frames) - frames + 1)
         found.append(np.stack([say(clip, start, frames).ids() for start in offsets]))
     captions: NDArray[np.int64] = np.stack(found)

@@ -22,7 +22,7 @@ from models.video_text.network import VideoText, contrastive_loss
 from models.video_text.shapes import VideoTextShape
 from models.video_text.words import word_ids
 from models.worlds.caption_text import caption_of, grammar
-from models.worlds.types import Split
+from models.worlds.types import Split, clips_of
 
 LENGTHS = (6, 8, 8, 10)
 """Frames of a step's clips, one of these by lot: a network must not know one length only."""
@@ -58,11 +58,11 @@ def captioned_clips(
     longest = source.spec.clip_frames
     if max(lengths) > longest:
         raise UsageError(f"clips of {world} have {longest} frames; a window of {max(lengths)} is too long.")
-    iterate = source.iterate if hasattr(source, "iterate") else source.clips
     frames: list[NDArray[np.uint8]] = []
     said: dict[int, list[list[str]]] = {length: [] for length in sorted(set(lengths))}
     with Progress(f"{split} clips of {world}", 0) as progress:
-        for index, clip in enumerate(iterate(split, skip + count, processes=processes, progress=progress.count)):
+        clips = clips_of(source, split, skip + count, processes=processes, progress=progress.count)
+        for index, clip in enumerate(clips):
             if index < skip:
                 continue
             frames.append(clip.frames)

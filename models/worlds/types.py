@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -100,3 +100,19 @@ class World(Protocol):
             processes: Worker processes for clips that the cache lacks.
             progress: Called with (done, total).
         """
+
+
+def clips_of(
+    world: Any,
+    split: Split,
+    count: int,
+    *,
+    processes: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterable[Clip]:
+    """The first clips of a split, one by one where the world has ``iterate``, so that memory stays flat.
+
+    The arguments are those of :meth:`World.clips`.
+    """
+    found: Iterable[Clip] = getattr(world, "iterate", world.clips)(split, count, processes=processes, progress=progress)
+    return found

@@ -73,11 +73,6 @@ class TextVideoModel(Data):
     weights: str
     finetunes: dict[str, str] = Field(default_factory=dict)
 
-    @property
-    def speed_only(self) -> bool:
-        """False: the weights are trained."""
-        return False
-
 
 class PublishedShape(Data):
     """The shape of a published model, with random weights: for speed only.

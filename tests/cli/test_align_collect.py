@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from harness.absent import missing_assets
 from harness.cli import collecting
 from harness.cli.builtin import load_builtin
 from harness.cli.main import run
@@ -20,7 +19,7 @@ from harness.scoring.scorer import MetricScorer
 from models.alignment.collection import collect as make
 from models.alignment.preferences import read_preferences
 from models.worlds.scene_captions import EXAMPLE
-from tests.models.alignment.collecting import TinyModel, TinyScorer, make_plan, prompt_set
+from tests.models.alignment.collecting import TinyModel, TinyScorer, make_plan, prompt_set, skip_without_the_reward
 from tests.models.diffusion.conftest import tiny_card
 
 FLICKER, FITS = "temporal_flickering[frame-difference]", "text_alignment[video-text-crafter]"
@@ -233,12 +232,6 @@ def test_no_pair_is_told_with_null_and_the_reason(align: Call, tiny_collection: 
     assert document["left_out"] == {"all scores of the prompt are equal": 1, "the difference is below the minimum": 6}
     code, _, error = align("pairs", str(tiny_collection.parent), "--out", "x")
     assert (code, "no collection in" in error) == (2, True)
-
-
-def skip_without_the_reward() -> None:
-    parts = [REGISTRY.get("metric", name) for name in preset(collecting.DEFAULT_SCORE).metrics]
-    if lacking := [reason for part in parts if (reason := missing_assets(part))]:
-        pytest.skip(lacking[0])
 
 
 def test_the_default_reward_is_kept_with_its_parts_and_scales() -> None:

@@ -9,20 +9,13 @@ from pathlib import Path
 import pytest
 
 from harness.cli import demonstrating
-from harness.cli.assets import list_assets
 from harness.cli.builtin import load_builtin
 from harness.cli.main import run
 from harness.suite_file import read_suite
+from tests.models.alignment.collecting import skip_without_the_reward
 
 load_builtin()
 TINY = ["--prompts", "3", "--videos", "2", "--steps", "4", "--tested", "2", "--json"]
-
-
-def scorers_absent() -> str:
-    registry = load_builtin()
-    parts = [registry.get("metric", name) for name in registry.get("metric", demonstrating.SCORE).parts]
-    wanted = sorted({name for part in parts for name in part.assets})
-    return ", ".join(facts.name for facts in list_assets(wanted).assets if not facts.present)
 
 
 @pytest.mark.parametrize(
@@ -63,8 +56,7 @@ def test_its_suite_is_alignment_with_one_arm_changed(tmp_path: Path, folder: str
 def test_it_goes_from_collection_to_verdict_and_makes_nothing_twice(
     tmp_path: Path, capfd: pytest.CaptureFixture
 ) -> None:
-    if absent := scorers_absent():
-        pytest.skip(f"weights that judge are not here: diptych assets fetch {absent}")
+    skip_without_the_reward()
     out = tmp_path / "demo"
     assert run(["align", "demo", "--out", str(out), *TINY]) == 0
     first = json.loads(capfd.readouterr().out.splitlines()[-1])

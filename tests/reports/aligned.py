@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from harness.plan import make_plan
-from harness.store.records import FeatureRows, Manifest, PlannedTrial, Sample, TrialRecord
+from harness.store.records import FeatureRows, PlannedTrial, Sample, TrialRecord
 from harness.store.run_store import RunStore
 from harness.types import Arm, Case, Metric, Scale, Suite, Threshold
-from tests.reports.conftest import _mean_distance, _metric, square
+from tests.reports.conftest import _mean_distance, _metric, manifest_of, square
 
 TRAINING, REPORTED = "omniscore[light-crafter-pairing]", "omniscore[light-crafter]"
 MOTION, JUDGE = "motion_magnitude[raft-small]", "text_alignment[video-text-crafter-judge]"
@@ -116,18 +116,7 @@ def write_aligned(root: Path, recipe: Aligned | None = None, run_id: str = "run-
     recipe = recipe or Aligned()
     suite = recipe.suite()
     plan = make_plan(suite, "small", 0)
-    manifest = Manifest(
-        run_id=run_id,
-        suite=suite,
-        plan=plan,
-        device="cpu",
-        threads=1,
-        created_at="2026-02-03T04:05:06Z",
-        argv=["diptych", "run", suite.name, "--scale", "small"],
-        context={"precision": "float32", "cpu": {"model": "Invented 9000", "cores": 2}},
-        info={"packages": {"numpy": "2.0.0"}},
-        comparability_key="c" * 64,
-    )
+    manifest = manifest_of(run_id, suite, plan, {"packages": {"numpy": "2.0.0"}})
     with RunStore.create(root, manifest) as store:
         for trial in plan.trials:
             store.append(_record(store, recipe, trial))

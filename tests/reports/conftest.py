@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.plan import make_plan
-from harness.store.records import FeatureRows, Manifest, PlannedTrial, Sample, TrialError, TrialRecord
+from harness.store.records import FeatureRows, Manifest, Plan, PlannedTrial, Sample, TrialError, TrialRecord
 from harness.store.run_store import RunStore
 from harness.types import Arm, Case, Metric, Scale, Suite, Threshold
 
@@ -119,11 +119,9 @@ def square(arm: str, case: int, frames: int) -> np.ndarray:
     return video
 
 
-def write_run(root: Path, recipe: Recipe, run_id: str = "run-0001") -> Path:
-    """Write a whole run folder and return its path."""
-    suite = recipe.suite()
-    plan = make_plan(suite, "small", recipe.seed)
-    manifest = Manifest(
+def manifest_of(run_id: str, suite: Suite, plan: Plan, info: dict) -> Manifest:
+    """The manifest of an invented run on an invented machine."""
+    return Manifest(
         run_id=run_id,
         suite=suite,
         plan=plan,
@@ -132,19 +130,25 @@ def write_run(root: Path, recipe: Recipe, run_id: str = "run-0001") -> Path:
         created_at="2026-02-03T04:05:06Z",
         argv=["diptych", "run", suite.name, "--scale", "small"],
         context={"precision": "float32", "cpu": {"model": "Invented 9000", "cores": 2}},
-        info={
-            "code": {
-                "commit": "0123456789abcdef0123456789abcdef01234567",
-                "dirty": True,
-                "patch": "+ a change",
-                "patch_sha256": "d" * 64,
-                "untracked": {},
-                "reason": None,
-            },
-            "packages": {"numpy": "2.0.0", "torch": "2.13.0"},
-        },
+        info=info,
         comparability_key="c" * 64,
     )
+
+
+def write_run(root: Path, recipe: Recipe, run_id: str = "run-0001") -> Path:
+    """Write a whole run folder and return its path."""
+    suite = recipe.suite()
+    plan = make_plan(suite, "small", recipe.seed)
+    code = {
+        "commit": "0123456789abcdef0123456789abcdef01234567",
+        "dirty": True,
+        "patch": "+ a change",
+        "patch_sha256": "d" * 64,
+        "untracked": {},
+        "reason": None,
+    }
+    info = {"code": code, "packages": {"numpy": "2.0.0", "torch": "2.13.0"}}
+    manifest = manifest_of(run_id, suite, plan, info)
     with RunStore.create(root, manifest) as store:
         for trial in plan.trials:
             store.append(_record(store, recipe, trial))

@@ -8,9 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
+from harness.absent import missing_assets
+from harness.cli.builtin import load_builtin
+from harness.cli.collecting import DEFAULT_SCORE
 from harness.errors import UsageError
+from harness.metrics.omniscore.total import preset
 from harness.scoring.values import Values
 from models.alignment.artefact import CollectionPlan, Sampling
 from models.alignment.prompts import Prompt, PromptSet, _prompt_set
@@ -21,6 +26,13 @@ PARTS = [
     {"metric": "bright", "side": "quality", "weight": 1.0, "worst": 0.0, "best": 2.0},
     {"metric": "red", "side": "semantics", "weight": 1.0, "worst": 1.0, "best": 0.0},
 ]
+
+
+def skip_without_the_reward() -> None:
+    """Skip a test, with the reason, where the default score's weights are not on this machine."""
+    parts = [load_builtin().get("metric", name) for name in preset(DEFAULT_SCORE).metrics]
+    if lacking := [reason for part in parts if (reason := missing_assets(part))]:
+        pytest.skip(lacking[0])
 
 
 @dataclass
